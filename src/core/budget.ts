@@ -1,64 +1,70 @@
 /**
- * One bound for the memory of many streams and of all else that is charged to it: pure accounting.
+ * One limit for the memory of many streams and of everything else that is charged to it. This module only does the
+ * accounting.
  *
  *     0 ├── fixed: files, bodies, streams as such ──┼── queued ──┼── history: the slabs of rings ──┤ limit
  *          refused at five eighths of the limit         an eighth     evicted: the oldest, of the holders with the most
  *
- * *Fixed* memory cannot be reclaimed before its owner releases it, so it is asked for first and refused when there is no
- * room. *History* can always be evicted; a reader that had not read it yet gets a gap. So an append is never refused and
- * never waits. Memory *queued* in sockets is sampled, and the code that samples it keeps it below an eighth. So a quarter
- * is always left for history. Every stream is charged more than twice the size of its smallest slab, so that quarter has
- * room for at least one slab per stream, and the limit holds exactly
- * (docs/adr/0015-evict-history-under-memory-pressure.md).
+ * *Fixed* memory cannot be reclaimed before its owner releases it, so it must be reserved first and is refused if there
+ * is no room. *History* can always be evicted; a reader that had not read it yet gets a gap. So an append is never
+ * refused and never waits. Memory *queued* in sockets is sampled, and the code that samples it keeps it below an
+ * eighth. So a quarter is always left for history. Every stream is charged more than twice the size of its smallest
+ * slab, so that quarter has room for at least one slab per stream, and the limit is exact
+ * (docs/adr/0015-what-gives-way-first.md).
  */
 
 import type { MemoryBudget } from './public.ts';
 import { ChargedBuffers } from './shared-buffers.ts';
 
-/** The part of the limit that fixed memory may take. */
+/** The share of the limit that fixed memory may use. */
 const FIXED_SHARE = 5 / 8;
 
-/** The least a budget can be, in bytes: below it a quarter would not hold the largest slab. */
+/** The smallest budget, in bytes: a quarter of a smaller one would not hold the largest slab. */
 export const MIN_BUDGET = 2 * 1024 * 1024;
 
-/** Holders tried, in search of one whose oldest memory no reader still has to read, before one is evicted regardless. */
-const LOOKED_AT = 8;
+/**
+ * The number of holders checked for one whose oldest memory no reader still needs, before one is evicted regardless.
+ */
+const MAX_CANDIDATES = 8;
 
-/** A holder of history. The budget maintains its fields; the two methods are the holder's. */
+/** A holder of history. The budget maintains the fields; the holder implements the methods. */
 export interface MemoryHolder {
-  /** Bytes it holds. */
+  /** Bytes held. */
   held: number;
-  /** Which holders it is among: those that hold as much, to a factor of two. */
+  /** The size class of the holder: holders of the same level hold the same amount, within a factor of two. */
   level: number;
   /** Whether a reader still has to read the memory that would be evicted next. */
-  isWanted(): boolean;
-  /** Whether what it holds has to be saved before it can be given up. */
-  isHeldBack(): boolean;
-  /** Gives up its oldest memory, with {@link MemoryLedger.give}; false when it has none. Must not take any. */
-  giveWay(): boolean;
+  isOldestUnread(): boolean;
+  /** Whether its memory must be saved before it can be evicted. */
+  isOldestUnsaved(): boolean;
+  /**
+   * Evicts its oldest memory and reports it with {@link MemoryLedger.change}. Returns false if nothing can be evicted.
+   * Must not reserve memory.
+   */
+  evictOldest(): boolean;
 }
 
 export class MemoryLedger implements MemoryBudget {
-  /** Bytes; Infinity for none. */
+  /** Bytes; Infinity for no limit. */
   readonly limit: number;
-  /** Of the fixed memory, what several may have at once. */
+  /** Fixed memory with several holders. */
   readonly shared = new ChargedBuffers(this);
   /** Bytes of memory that only its owner can release. */
   fixed = 0;
   /** Bytes of history. */
   history = 0;
-  /** Bytes that are history no more, and stay because they wait in sockets. */
+  /** Bytes that were evicted from history and are still queued in sockets. */
   queued = 0;
-  /** The most that was ever used, in bytes. */
+  /** The peak of {@link used}, in bytes. */
   peak = 0;
-  /** Bytes of history given up for want of room, since the beginning. */
+  /** Bytes of history evicted for lack of room, since the start. */
   givenUp = 0;
-  /** Streams that have a share of it. */
+  /** The number of streams that share the budget. */
   holderCount = 0;
-  /** Holders by the power of two of what they hold, in KiB. */
+  /** Holders by level: the power of two of their size in KiB. */
   private readonly levels: Set<MemoryHolder>[] = [];
 
-  /** @param limit bytes, at least {@link MIN_BUDGET}; 0 for none */
+  /** @param limit bytes, at least {@link MIN_BUDGET}; 0 for no limit */
   constructor(limit: number) {
     if (limit !== 0 && !(limit >= MIN_BUDGET)) {
       throw new RangeError(`a budget must be 0 or at least ${MIN_BUDGET} bytes, not ${limit}`);
@@ -70,7 +76,7 @@ export class MemoryLedger implements MemoryBudget {
     return this.fixed + this.history + this.queued;
   }
 
-  /** Takes fixed memory, for which history gives way. False where there is no room for it: then nothing was taken. */
+  /** Reserves fixed memory, evicting history if necessary. Returns false, and reserves nothing, if there is no room. */
   tryTake(bytes: number): boolean {
     if (this.fixed + bytes > this.limit * FIXED_SHARE) return false;
     this.makeRoom(bytes);
@@ -79,55 +85,61 @@ export class MemoryLedger implements MemoryBudget {
     return true;
   }
 
-  /** Gives fixed memory back. */
+  /** Releases fixed memory. */
   give(bytes: number): void {
     this.fixed -= bytes;
   }
 
-  /** Says how much waits in sockets. */
+  /** Sets the number of bytes queued in sockets. */
   setQueued(bytes: number): void {
     this.queued = bytes;
     this.makeRoom();
     this.notePeak();
   }
 
-  /** A holder comes, which holds nothing yet, and for which `cost` bytes are fixed; false where there is no room for it. */
+  /**
+   * Registers a holder that holds nothing yet and reserves `cost` bytes of fixed memory for it. Returns false if there
+   * is no room.
+   */
   join(cost: number): boolean {
     if (!this.tryTake(cost)) return false;
     this.holderCount++;
     return true;
   }
 
-  /** A holder that has joined goes, with all it held. Once. */
+  /** Removes a holder with all its memory. Must be called once for each {@link join}. */
   leave(holder: MemoryHolder, cost: number): void {
     this.holderCount--;
     this.change(holder, -holder.held);
     this.give(cost);
   }
 
-  /** Whether that many bytes are free without evicting anything. */
+  /** Whether so many bytes are free without an eviction. */
   fits(bytes: number): boolean {
     return this.used + bytes <= this.limit;
   }
 
-  /** Whether one holder may take so much at once: what is free, or, where history of others is evicted for it, half of all history. */
+  /**
+   * Whether one holder may reserve so many bytes at once: free bytes, or at most half of all history if that of others
+   * has to be evicted.
+   */
   canHold(bytes: number): boolean {
     return this.fits(bytes) || bytes <= (this.limit - this.fixed - this.queued) / 2;
   }
 
-  /** What a holder may have when all that can be had is shared alike, in bytes. */
+  /** The fair share of a holder, in bytes: the memory available to history divided by the number of holders. */
   get share(): number {
     return (this.limit - this.fixed - this.queued) / Math.max(1, this.holderCount);
   }
 
-  /** Takes memory for history: the holders that hold most give way, which may be this one. */
+  /** Reserves memory for history, evicting from the largest holders if necessary, which may include this one. */
   hold(holder: MemoryHolder, bytes: number): void {
     this.makeRoom(bytes);
     this.change(holder, bytes);
     this.notePeak();
   }
 
-  /** A holder's size has changed without a request for room; the caller calls {@link makeRoom} next. */
+  /** Records that a holder's size has changed without a reservation; the caller calls {@link makeRoom} next. */
   change(holder: MemoryHolder, bytes: number): void {
     this.history += bytes;
     holder.held += bytes;
@@ -140,28 +152,33 @@ export class MemoryLedger implements MemoryBudget {
     this.levels[level]!.add(holder);
   }
 
-  /** Evicts history until that many bytes are free, or no history is left. */
+  /** Evicts history until so many bytes are free or no history is left. */
   makeRoom(bytes = 0): void {
     while (this.used + bytes > this.limit) {
       const holder = this.next();
       if (holder === undefined) return;
       const before = this.history;
-      const gave = holder.giveWay();
+      const gave = holder.evictOldest();
       this.givenUp += before - this.history;
       if (gave) continue;
-      if (holder.isHeldBack()) this.setAside(holder);
-      // One that holds something but can give none of it is asked no more.
+      if (holder.isOldestUnsaved()) this.setAside(holder);
+      // A holder that cannot evict any of its memory is no longer counted.
       else this.change(holder, -holder.held);
     }
   }
 
-  /** It can give nothing now: it is asked again once what it holds has changed. Its memory counts all the while. */
+  /**
+   * The holder cannot evict anything now. It becomes a candidate again once its size changes. Its memory still counts.
+   */
   private setAside(holder: MemoryHolder): void {
     this.levels[holder.level]?.delete(holder);
     holder.level = 0;
   }
 
-  /** The next to be evicted from: the largest holders in turn, preferring one whose oldest memory no reader waits for. */
+  /**
+   * The next holder to evict from: the largest holders in turn, preferring one whose oldest memory no reader still
+   * needs.
+   */
   private next(): MemoryHolder | undefined {
     let top = this.levels.length - 1;
     while (top > 0 && this.levels[top]!.size === 0) top--;
@@ -171,13 +188,13 @@ export class MemoryLedger implements MemoryBudget {
     let looked = 0;
     for (const holder of largest) {
       chosen ??= holder;
-      if (!holder.isWanted()) {
+      if (!holder.isOldestUnread()) {
         chosen = holder;
         break;
       }
-      if (++looked === LOOKED_AT) break;
+      if (++looked === MAX_CANDIDATES) break;
     }
-    // Behind the others, so that each has its turn.
+    // Moves it to the end of the set, so that holders take turns.
     largest.delete(chosen!);
     largest.add(chosen!);
     return chosen;
@@ -192,7 +209,11 @@ function levelOf(held: number): number {
   return held === 0 ? 0 : 33 - Math.clz32(Math.floor(held / 1024));
 }
 
-/** The ledger behind a budget, which has what streams need of it. @throws TypeError for what is none */
+/**
+ * The implementation of a published budget.
+ *
+ * @throws TypeError for an object that the core did not create
+ */
 export function ledgerOf(budget: MemoryBudget): MemoryLedger {
   if (budget instanceof MemoryLedger) return budget;
   throw new TypeError('a budget must be made by `new MemoryBudget(…)` of streamfsd/core');

@@ -1,10 +1,11 @@
 /**
- * Where chunks end, as one bit per byte of the memory of slabs: bit i is set when byte i is the last of a chunk.
+ * A bitmap of chunk ends, one bit per byte of slab memory: bit i is set if byte i is the last byte of a chunk.
  *
- * A bit per byte costs a fixed eighth of the memory for writes of any size, so ten million tiny writes are bounded like
- * one large one (contract 12). Only readers of chunks and the count of chunks in a gap use it; readers of bytes do not.
+ * The bitmap costs a fixed eighth of the memory for writes of any size, so the memory of ten million tiny writes is
+ * bounded like that of one large write (contract 12). It is used only to read single chunks and to count the chunks in
+ * a gap.
  */
-/** Bytes of memory that the index over `capacity` bytes takes. */
+/** Bytes of memory of an index over `capacity` bytes. */
 export function indexMemory(capacity: number): number {
   return ((capacity + 31) >>> 5) * 4;
 }
@@ -13,25 +14,28 @@ export class ChunkIndex {
   private readonly words: Uint32Array;
 
   /**
-   * @param capacity bytes it is about
-   * @param buffer where it lies, at byte `at`, all zero; undefined: in memory of its own
+   * @param capacity the number of bytes indexed
+   * @param buffer zeroed memory for the index, which begins at byte `at`; undefined: allocate it
    */
   constructor(capacity: number, buffer?: ArrayBuffer, at = 0) {
     const length = (capacity + 31) >>> 5;
     this.words = buffer === undefined ? new Uint32Array(length) : new Uint32Array(buffer, at, length);
   }
 
-  /** Forgets all chunks. */
+  /** Clears all chunk ends. */
   clear(): void {
     this.words.fill(0);
   }
 
-  /** A chunk ends behind byte `position`. */
+  /** Marks byte `position` as the last of a chunk. */
   mark(position: number): void {
     this.words[position >>> 5]! |= 1 << (position & 31);
   }
 
-  /** Takes over what another knows of the bytes from `from` up to before `to`, which lie here from `at` on: both multiples of 32. */
+  /**
+   * Copies the bits of another index for the bytes from `from` up to before `to`, to position `at`. `from` and `at`
+   * must be multiples of 32.
+   */
   copy(other: ChunkIndex, from: number, to: number, at: number): void {
     const first = from >>> 5;
     const whole = to >>> 5;
@@ -45,7 +49,7 @@ export class ChunkIndex {
     return (this.words[position >>> 5]! & (1 << (position & 31))) !== 0;
   }
 
-  /** Position of the last byte of the chunk that holds byte `from`, if it is before `to`; else -1. */
+  /** The position of the last byte of the chunk that contains byte `from`, if it is before `to`; else -1. */
   nextEnd(from: number, to: number): number {
     const lastWord = (to - 1) >>> 5;
     let index = from >>> 5;
@@ -58,7 +62,7 @@ export class ChunkIndex {
     return position < to ? position : -1;
   }
 
-  /** Position of the last byte of the last chunk that ends from `from` up to before `to`; else -1. */
+  /** The position of the last chunk end from `from` up to before `to`; else -1. */
   previousEnd(from: number, to: number): number {
     if (to <= from) return -1;
     const firstWord = from >>> 5;
@@ -72,7 +76,7 @@ export class ChunkIndex {
     return position >= from ? position : -1;
   }
 
-  /** Chunks of which the last byte lies from `from` up to before `to`. */
+  /** The number of chunk ends from `from` up to before `to`. */
   count(from: number, to: number): number {
     if (to <= from) return 0;
     const first = from >>> 5;

@@ -1,4 +1,7 @@
-/** The first number below `count` for which `holds` does; it holds for all behind it. `count` where there is none. */
+/**
+ * The first number below `count` for which `holds` is true, by binary search: `holds` must be true for all numbers
+ * after it. Returns `count` if there is none.
+ */
 export function firstWhere(count: number, holds: (n: number) => boolean): number {
   let from = 0;
   let to = count;

@@ -1,49 +1,49 @@
 /**
- * When to wake the readers of a stream that is being written to all the time.
+ * Decides when to wake the readers of a stream that is written to continuously.
  *
- * Sending to many readers takes a while, and one long send costs far less than several short ones. A writer that has
- * just been read from often has the next bytes on their way already: to wait for them a small share of the time that
- * sending takes makes what is sent several times longer, and so cheaper, for hardly any delay. A stream that was idle,
- * or that few readers wait for, is never made to wait.
+ * Sending to many readers takes a while, and one long send costs far less than several short ones. The next bytes of a
+ * busy writer are often already on their way. Waiting for them for a small share of the send time coalesces several
+ * sends into one, which is cheaper and adds hardly any delay. A stream that was idle, or that has few waiting readers,
+ * is flushed without delay.
  */
 
-/** Number of readers from which reading the clock costs less than it saves. */
+/** The number of waiting readers from which reading the clock costs less than coalescing saves. */
 export const COALESCE_FROM_READERS = 8;
-/** The share of the last round of sending that may be waited, and the most, in milliseconds. */
-const SHARE = 1 / 8;
+/** The maximum delay: a share of the duration of the last flush, and an upper bound in milliseconds. */
+const DELAY_SHARE = 1 / 8;
 const MAX_DELAY_MS = 1;
-/** Bytes that are enough to send: longer runs cost no less per byte. */
-const ENOUGH = 256 * 1024;
+/** Pending bytes at which a flush is not delayed: longer runs cost no less per byte. */
+const ENOUGH_BYTES = 256 * 1024;
 
 export class FlushCoalescer {
-  /** When the last round ended, and how long it took, in milliseconds. */
-  private last = Number.NEGATIVE_INFINITY;
-  private took = 0;
-  /** Until when this round waits; 0 where none does. */
-  private until = 0;
+  /** The end and the duration of the last flush, in milliseconds. */
+  private lastEnd = Number.NEGATIVE_INFINITY;
+  private lastDuration = 0;
+  /** The deadline of the current delay; 0 if there is none. */
+  private waitUntil = 0;
 
-  /** Whether to wait another turn of the event loop: `pending` bytes have come since the last round. */
-  waits(readers: number, pending: number): boolean {
-    if (readers < COALESCE_FROM_READERS || pending >= ENOUGH) return false;
+  /** Whether to wait another turn of the event loop; `pending` bytes were appended since the last flush. */
+  shouldWait(readers: number, pending: number): boolean {
+    if (readers < COALESCE_FROM_READERS || pending >= ENOUGH_BYTES) return false;
     const now = performance.now();
-    if (this.until === 0) {
-      const patience = Math.min(this.took * SHARE, MAX_DELAY_MS);
-      if (now - this.last > this.took) return false;
-      this.until = now + patience;
+    if (this.waitUntil === 0) {
+      const delay = Math.min(this.lastDuration * DELAY_SHARE, MAX_DELAY_MS);
+      if (now - this.lastEnd > this.lastDuration) return false;
+      this.waitUntil = now + delay;
     }
-    return now < this.until;
+    return now < this.waitUntil;
   }
 
-  /** One round: `wake` wakes them all. */
-  round(readers: number, wake: () => void): void {
-    this.until = 0;
+  /** Flushes by calling `wake`, and measures how long it takes. */
+  flush(readers: number, wake: () => void): void {
+    this.waitUntil = 0;
     if (readers < COALESCE_FROM_READERS) {
       wake();
       return;
     }
     const began = performance.now();
     wake();
-    this.last = performance.now();
-    this.took = this.last - began;
+    this.lastEnd = performance.now();
+    this.lastDuration = this.lastEnd - began;
   }
 }

@@ -1,28 +1,34 @@
-/** What a stream knows of the format of its bytes, where they have one: where a reader may begin, and what it must have read. */
+/** The format of a stream's bytes, if known: where a reader can begin, and the header that it needs first. */
 
-/** Where a reader is to begin that wants to understand what it reads. */
+/** The place at which a reader that decodes the format begins. */
 export interface Join {
   readonly offset: number;
-  /** What must come before the byte at `offset`; undefined where nothing must, or where it follows there by itself. */
+  /**
+   * The header that must be sent before the byte at `offset`; undefined if none is needed or if the header itself
+   * begins there.
+   */
   readonly header: Uint8Array | undefined;
-  /** No place to begin is known from `offset` on yet: all up to the next is of no use. */
+  /** No boundary is known at or after `offset` yet: the bytes before the next one are of no use. */
   readonly waits: boolean;
 }
 
 export interface StreamFormat {
-  /** Bytes are about to be appended. Must be fast, and must not throw for any bytes. */
+  /** Scans bytes that are about to be appended. Must be fast, and must not throw for any input. */
   take(bytes: Uint8Array, offset: number): void;
-  /** The first place to begin from an offset on; undefined where none is known yet. */
+  /** The first boundary at or after an offset; undefined while none is known. */
   boundaryFrom(offset: number): number | undefined;
   /**
-   * The same where places are found by looking at the bytes, in what only the stream's log has. Places that were found as
-   * the bytes came are known without that.
+   * Like {@link boundaryFrom}, for formats that find boundaries by reading the bytes: in the part that only the log
+   * has. Formats that record boundaries as bytes arrive do not need it.
    */
   boundaryInHistory?(offset: number): Promise<number>;
-  /** @param wanted where a reader would begin otherwise @param start the oldest offset retained */
+  /**
+   * @param wanted the offset at which a reader would begin without a format
+   * @param start the oldest retained offset
+   */
   join(wanted: number, start: number): Join | undefined;
-  /** Its memory is not needed any more. */
+  /** Releases the memory of the format. */
   release(): void;
-  /** The header that a reader has missed that has lost the bytes between two offsets. */
+  /** The header that a reader needs after losing the bytes between two offsets. */
   headerLost(from: number, to: number): Uint8Array | undefined;
 }

@@ -1,19 +1,19 @@
-/** Identifiers for the lives of a path: they distinguish a stream from its predecessor (contract 29). */
+/** Generations: identifiers that distinguish a stream from earlier streams at the same path (contract 29). */
 
-/** Filled anew for each. */
+/** Scratch memory, filled for each generation. */
 const random = new Uint32Array(2);
 
-/** What the generations of this process begin with: those of another, such as its predecessor, begin otherwise. */
+/** The prefix of all generations of this process; other processes, such as its predecessor, have another. */
 const PROCESS = hex(crypto.getRandomValues(random)[0]!, 8);
 
-/** Unlikely to repeat in any life of any server: 32 random bits of the process, 48 of the stream. */
+/** A new generation, unlikely ever to repeat on any server: 32 random bits of the process, 48 of the stream. */
 export function newGeneration(): string {
   crypto.getRandomValues(random);
-  // Joined all at once: a sum of texts is kept as its parts, which takes twice the memory.
+  // `join` creates one flat string; concatenation keeps the parts, which takes twice the memory.
   return [PROCESS, hex(random[0]!, 8), hex(random[1]! >>> 16, 4)].join('');
 }
 
-/** Whether a generation was made by this process, so that its stream was not lost with another. */
+/** Whether a generation was created by this process. If not, its stream was lost with another process. */
 export function isOfThisProcess(generation: string): boolean {
   return generation.startsWith(PROCESS);
 }

@@ -1,54 +1,57 @@
 /**
- * The part of a stream that only its log still has, and a reader on its way through it.
+ * The part of a stream that only its log still has, and the state of a reader that reads through it.
  *
  *     floor of the log            floor of the ring            end
  *        │   block │ block │ block …  │ slab │ slab │ slab       │
- *                    ▲ a reader: it holds the blocks from its position on, at most two, until it has come to the ring
+ *                    ▲ a reader: it holds the blocks from its position on, at most two, until it reaches the ring
  *
- * Blocks are ordinary slabs, loaded once for all readers at the same place; a block held by a reader is pinned, and is never
- * changed while it is.
+ * Blocks are ordinary slabs, loaded once for all readers at the same position. A reader pins the blocks that it holds,
+ * and a pinned block never changes.
  */
 import { ChunkIndex } from './chunk-index.ts';
 import { Slab } from './slab.ts';
 
-/** Bytes from a block's beginning to its end; or nothing, up to where there are some again. */
+/** A block of bytes, or a hole up to the next readable bytes. */
 export type HistoryBlock =
   | { readonly kind: 'slab'; readonly slab: Slab }
-  /** Lost on the disk, or dropped meanwhile. */
+  /** Lost on disk, or deleted by retention in the meantime. */
   | { readonly kind: 'hole'; readonly to: number };
 
-/** The oldest part of a stream, as its log gives it back. */
+/** The oldest part of a stream, which is read back from its log. */
 export interface History {
-  /** The oldest offset there is. */
+  /** The oldest readable offset. */
   readonly floor: number;
-  /** The block that holds an offset, if it is loaded. */
+  /** The block that contains an offset, if it is loaded. */
   block(offset: number): HistoryBlock | undefined;
-  /** Behind what cannot be read at an offset, where that is known. */
+  /** The end of the hole at an offset, if there is a known hole. */
   holeEnd(offset: number): number | undefined;
-  /** Loads it, and calls `done` later: never in the same turn. It is there then, at least for that turn. */
+  /**
+   * Loads the block at an offset, then calls `done`, never in the same turn. The block is available at least during
+   * that turn.
+   */
   load(offset: number, done: () => void): void;
-  /** Whether the memory of the byte at an offset is the log's own all the same. */
+  /** Whether the log itself keeps the memory of the byte at an offset alive. */
   isHeld(offset: number): boolean;
 }
 
 /**
- * A block of chunks that lie together, read from a disk: in the memory that they were read into.
+ * A block of contiguous chunks read from disk, in the memory that they were read into.
  *
- * @param chunks number of chunks that end before it
+ * @param chunks the number of chunks that end before the block
  */
 export function historySlab(offset: number, chunks: number, lengths: readonly number[], data: Uint8Array): Slab {
   const memory = { bytes: data, chunks: new ChunkIndex(data.length), start: 0 };
   const slab = new Slab(offset, chunks, true, data.length, memory);
-  for (const length of lengths) slab.filled(length);
+  for (const length of lengths) slab.appendInPlace(length);
   return slab;
 }
 
-/** The blocks that a reader holds. */
+/** The history blocks that a reader holds. */
 export class HistoryWindow {
   private readonly slabs: Slab[] = [];
-  /** Behind the last of them. */
+  /** The offset after the last block. */
   to: number;
-  /** Nothing follows but a hole. */
+  /** True if a hole follows the last block. */
   endsInHole = false;
 
   constructor(from: number) {
@@ -59,7 +62,7 @@ export class HistoryWindow {
     return this.slabs.length === 0;
   }
 
-  /** Takes what lies behind, if that is loaded. Gives whether it was. */
+  /** Adds the next block if it is loaded. Returns whether it was loaded. */
   extend(history: History): boolean {
     const block = history.block(this.to);
     if (block === undefined) return false;
@@ -71,12 +74,12 @@ export class HistoryWindow {
     return true;
   }
 
-  /** Releases everything before an offset. */
+  /** Releases the blocks that end at or before an offset. */
   leave(offset: number): void {
     while (this.slabs.length > 0 && this.slabs[0]!.end <= offset) this.slabs.shift()!.unpin();
   }
 
-  /** Releases all of them. */
+  /** Releases all blocks. */
   release(): void {
     for (const slab of this.slabs.splice(0)) slab.unpin();
   }

@@ -1,32 +1,32 @@
 /**
- * The core: streams, readers, retention. It knows no HTTP, no files and no logging.
+ * The core: streams, readers, retention. It does not depend on HTTP, files or logging.
  *
- * This is what is published. What the server and the plugins need beside it is in internal.ts.
+ * This is the published part. internal.ts exports the rest, for the server and the plugins.
  *
- * Bytes that a stream is given are copied; bytes that a reader gives stay as they are for as long as they are referred to,
- * and are to be read only.
+ * Bytes passed to a stream are copied. Bytes returned by a reader stay unchanged for as long as they are referenced; do
+ * not write to them.
  */
 import { MemoryLedger } from './budget.ts';
 import type { MemoryBudget as MemoryBudgetInterface, Stream as StreamInterface, StreamOptions } from './public.ts';
 import { RingStream } from './stream.ts';
 
-// Interfaces rather than aliases, which the pages made from the types would not look into.
+// Interfaces, because the generated API pages do not expand aliases.
 export interface Stream extends StreamInterface {}
 
 /**
- * Makes a stream.
+ * Creates a stream.
  *
- * @throws RangeError for sizes and times that are none, INVALID_PARAMETER for what is no policy or no offset, MEMORY_LIMIT
- * where its budget has no room for one more stream
+ * @throws RangeError for an invalid size or time, INVALID_PARAMETER for an invalid policy or offset, MEMORY_LIMIT if
+ * the budget has no room for another stream
  */
 export const Stream: new (options: StreamOptions) => Stream = RingStream;
 
 export interface MemoryBudget extends MemoryBudgetInterface {}
 
 /**
- * Makes a budget.
+ * Creates a budget.
  *
- * @throws RangeError for a limit other than 0 (no bound) that is below {@link MIN_BUDGET}
+ * @throws RangeError for a limit below {@link MIN_BUDGET}, unless it is 0 (no limit)
  */
 export const MemoryBudget: new (limit: number) => MemoryBudget = MemoryLedger;
 

@@ -1,15 +1,15 @@
 /**
- * The inside of the core, for the server and the plugins: what sends bytes on without a copy, and what several streams
- * share. Not published, and imported by nothing else (test/architecture/layers.test.ts).
+ * The internal interface of the core, for the server and the plugins: sending bytes on without a copy, and state that
+ * several streams share. It is not published, and nothing else imports it (test/architecture/layers.test.ts).
  *
- * How long bytes stay as they are, by the verb of the function that gives or takes them:
+ * How long bytes stay unchanged depends on the verb in the function's name:
  *
  * | verb | lifetime | functions |
  * |---|---|---|
- * | borrow | until something is appended to any stream: the memory of a slab that has left its ring is filled again | `CursorReader.borrowRun`, which gives a `BorrowedRun`; `Slab.borrow` |
+ * | borrow | until something is appended to any stream: the memory of an evicted slab is reused | `CursorReader.borrowRun`, which returns a `BorrowedRun`; `Slab.borrow` |
  * | pin | until the pin is released | `CursorReader.pin` of a borrowed run |
- * | retain | for as long as something refers to them: their slab is never filled again | `RingStream.retainAt`, `retainParts`, `retainSnapshot`; `Slab.retain`, `Slab.share`; also `CursorReader.peek` and `read` |
- * | copy | the receiver's own | `RingStream.snapshot`; `append` and `write` copy what they are given; `Slab.copy`, `Slab.copyUpTo` |
+ * | retain | for as long as they are referenced: their slab is never reused | `RingStream.retainAt`, `retainParts`, `retainSnapshot`; `Slab.retain`, `Slab.share`; also `CursorReader.peek` and `read` |
+ * | copy | the receiver owns the bytes | `RingStream.snapshot`; `append` and `write` copy what they are given; `Slab.copy`, `Slab.copyUpTo` |
  */
 import { ledgerOf, type MemoryLedger } from './budget.ts';
 import type { MemoryBudget, Reader, Stream } from './public.ts';
@@ -17,9 +17,9 @@ import { CursorReader } from './reader.ts';
 import { RingStream } from './stream.ts';
 
 /**
- * What is behind a published stream, reader or budget.
+ * The implementation of a published stream, reader or budget.
  *
- * @throws TypeError for an object of that shape that the core has not made
+ * @throws TypeError for an object of that shape that the core did not create
  */
 export function internalOf(published: Reader): CursorReader;
 export function internalOf(published: Stream): RingStream;
@@ -42,9 +42,9 @@ export { added, emptySet, removed } from './lazy-set.ts';
 export { type Attempt, type ProducerRecord, Producers, producerGap } from './producers.ts';
 export { CursorReader } from './reader.ts';
 export type { Pin } from './run.ts';
-export { COUNTED_FROM } from './shared-buffers.ts';
+export { MIN_COUNTED_BYTES } from './shared-buffers.ts';
 export { expectLogs } from './slab-memory.ts';
-export { closedError, lifeDetails, RingStream } from './stream.ts';
+export { closedError, RingStream, restartDetails } from './stream.ts';
 export type { StreamLog } from './stream-log.ts';
 export { StreamRules } from './stream-rules.ts';
 export type { StreamSum, SummedStream } from './stream-sum.ts';

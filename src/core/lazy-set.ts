@@ -1,6 +1,6 @@
 /**
- * Sets of which most are empty most of the time: an empty one takes 170 bytes, and a server may have thousands of
- * streams with several each. So all empty ones are the same, and a set of its own is made for the first member.
+ * Sets that are usually empty. An empty `Set` takes 170 bytes, and a server may have thousands of streams with several
+ * sets each. So all empty sets share one object, and a separate set is created for the first member.
  */
 const EMPTY: ReadonlySet<never> = new Set<never>();
 
@@ -8,13 +8,13 @@ export function emptySet<T>(): ReadonlySet<T> {
   return EMPTY;
 }
 
-/** The set to go on with: the same where it has members. */
+/** Adds a member and returns the set to use from now on: the same set unless it was the shared empty one. */
 export function added<T>(set: ReadonlySet<T>, member: T): ReadonlySet<T> {
   if (set === EMPTY) return new Set([member]);
   return (set as Set<T>).add(member);
 }
 
-/** The set to go on with: the shared one where no member is left. */
+/** Removes a member and returns the set to use from now on: the shared empty one if no member is left. */
 export function removed<T>(set: ReadonlySet<T>, member: T): ReadonlySet<T> {
   if (set !== EMPTY) (set as Set<T>).delete(member);
   return set.size === 0 ? EMPTY : set;

@@ -1,63 +1,64 @@
 /**
- * Which appends of a stream have been applied already, so that one that is repeated is not applied again (contract
- * 72). The rules are those of the Durable Streams protocol, "Idempotent Producers": a producer numbers its appends 0,
- * 1, 2, … within an epoch, and each takes effect once and in order. What is added to them is the part of the append
- * now expected that has been applied already: an append that broke off goes on behind it.
+ * Idempotent producers: records which appends of a stream have been applied, so that a repeated append is not applied
+ * again (contract 72). The rules are those of the Durable Streams protocol, "Idempotent Producers": a producer numbers
+ * its appends 0, 1, 2, … within an epoch, and each takes effect once and in order. One rule is added: the number of
+ * applied bytes of the expected append is recorded as well, so that an interrupted append continues after them.
  *
- * Nothing here waits or writes. The code that appends the bytes calls {@link Attempt.took} in the same turn.
+ * Nothing here waits or writes. The code that appends the bytes calls {@link Attempt.recordApplied} in the same turn.
  */
 import { createError, limitReached, type StreamFSError } from '../errors/index.ts';
 import type { MemoryBudget } from './public.ts';
 
-/** What an append is known by: the same three for each attempt at it. */
+/** Identifies an append. All attempts at an append have the same three values. */
 export interface AppendId {
-  /** The producer's name, the same over its restarts. */
+  /** The name of the producer. It stays the same across restarts of the producer. */
   id: string;
-  /** From 0; a producer that starts anew takes the next, which shuts out what is left of its predecessor. */
+  /** From 0. A restarted producer uses the next epoch, which fences off its predecessor. */
   epoch: number;
   /** From 0 in each epoch. */
   seq: number;
 }
 
 export interface ProducersOptions {
-  /** Idle producers remembered; the one that has been idle for longest is forgotten for another. */
+  /** The maximum number of idle producers remembered. Beyond it, the one that has been idle longest is forgotten. */
   max: number;
-  /** Milliseconds from the end of its last append after which a producer is forgotten; 0: never. */
+  /** Milliseconds after its last append after which an idle producer is forgotten; 0: never. */
   ttl: number;
-  /** Milliseconds that only go forward. */
+  /** A monotonic clock, in milliseconds. */
   now?: (() => number) | undefined;
-  /** What they are charged to. Default: nothing. */
+  /** The budget that producers are charged to. Default: none. */
   memory?: Pick<MemoryBudget, 'tryTake' | 'give' | 'limit'> | undefined;
-  /** Called for each that is forgotten because there are too many. */
+  /** Called for each producer that is forgotten because there are too many. */
   onLimit?: (() => void) | undefined;
-  /** Called when something has changed that {@link Producers.takeChanged} gives. Default: nothing is remembered for that. */
+  /** Called when {@link Producers.takeChanged} has something new. Default: changes are not tracked. */
   onChange?: (() => void) | undefined;
 }
 
-/** What a producer is charged, in bytes: its name, its place in a table, its numbers. */
+/** The charge per producer, in bytes: its name, its table entry and its numbers. */
 export const PRODUCER_COST = 512;
 
 /**
- * An append that broke off half applied is going to be repeated, most likely soon, and only this memory says from which
- * byte on. So it outlives a short `ttl` and a small `max`: for at least ten minutes, and a thousand of them.
+ * A partly applied, interrupted append will most likely be repeated soon, and only this record knows the byte to
+ * continue at. So it outlives a short `ttl` and a small `max`: it is kept for at least ten minutes, and at least a
+ * thousand such records are kept.
  */
-export const BROKEN_OFF = { ttl: 10 * 60_000, max: 1000 } as const;
+export const INTERRUPTED = { ttl: 10 * 60_000, max: 1000 } as const;
 
-interface State {
+interface ProducerState {
   readonly id: string;
   epoch: number;
-  /** The number of the append that comes next. */
+  /** The sequence number of the next append. */
   expected: number;
-  /** Bytes of that append applied already. */
+  /** The number of bytes of that append that are already applied. */
   applied: number;
-  /** The stream's end right behind the last byte it appended. */
+  /** The end offset of the stream right after the producer's last byte. */
   endOffset: number;
-  /** When its last append ended, however it ended. */
+  /** When the last append finished or was interrupted. */
   idleSince: number;
   attempt: Attempt | undefined;
 }
 
-/** What has to outlive the process of a producer, for its appends to be applied once all the same. */
+/** The persistent state of a producer: it must survive a restart so that appends are still applied only once. */
 export interface ProducerRecord {
   readonly id: string;
   readonly epoch: number;
@@ -66,71 +67,74 @@ export interface ProducerRecord {
   readonly endOffset: number;
 }
 
-/** One attempt at the append that is expected. There is one at a time for each producer. */
+/** One attempt at the expected append. A producer has at most one at a time. */
 export class Attempt {
-  private readonly state: State;
-  private readonly onCut: () => void;
-  private readonly onRest: (state: State, isBrokenOff: boolean) => void;
-  private readonly onChange: ((state: State) => void) | undefined;
+  private readonly state: ProducerState;
+  private readonly onSuperseded: () => void;
+  private readonly onIdle: (state: ProducerState, isInterrupted: boolean) => void;
+  private readonly onChange: ((state: ProducerState) => void) | undefined;
 
   constructor(
-    state: State,
-    onCut: () => void,
-    onRest: (state: State, isBrokenOff: boolean) => void,
-    onChange: ((state: State) => void) | undefined,
+    state: ProducerState,
+    onSuperseded: () => void,
+    onIdle: (state: ProducerState, isInterrupted: boolean) => void,
+    onChange: ((state: ProducerState) => void) | undefined,
   ) {
     this.state = state;
-    this.onCut = onCut;
-    this.onRest = onRest;
+    this.onSuperseded = onSuperseded;
+    this.onIdle = onIdle;
     this.onChange = onChange;
   }
 
-  /** False once it is complete, given up, or a newer attempt goes on in its place. */
+  /** False once the attempt is complete, abandoned, or superseded by a newer one. */
   get isRunning(): boolean {
     return this.state.attempt === this;
   }
 
-  /** Bytes of this append applied so far, by whichever attempt. */
+  /** The number of bytes of this append applied so far, by any attempt. */
   get applied(): number {
     return this.state.applied;
   }
 
   /** `length` more bytes have been appended, and the stream now ends at `endOffset`. */
-  took(length: number, endOffset: number): void {
+  recordApplied(length: number, endOffset: number): void {
     this.state.applied += length;
     this.state.endOffset = endOffset;
     this.onChange?.(this.state);
   }
 
-  /** The append is whole: from now on it is only acknowledged. */
+  /** The append is completely applied: repetitions are only acknowledged from now on. */
   complete(): void {
     if (!this.isRunning) throw createError('PRODUCER_SUPERSEDED');
     this.state.expected += 1;
     this.state.applied = 0;
     this.onChange?.(this.state);
-    this.rest(false);
+    this.becomeIdle(false);
   }
 
-  /** It broke off. What it applied stays applied; `isHeld`: something of it that is not is held for its repetition. */
+  /**
+   * The attempt was interrupted. Applied bytes stay applied. `isHeld`: unapplied bytes of it are kept for the
+   * repetition.
+   */
   giveUp(isHeld = false): void {
-    if (this.isRunning) this.rest(isHeld || this.applied > 0);
+    if (this.isRunning) this.becomeIdle(isHeld || this.applied > 0);
   }
 
-  private rest(isBrokenOff: boolean): void {
+  private becomeIdle(isInterrupted: boolean): void {
     this.state.attempt = undefined;
-    this.onRest(this.state, isBrokenOff);
+    this.onIdle(this.state, isInterrupted);
   }
 
-  /** Another attempt takes its place. */
-  cut(): void {
+  /** A newer attempt supersedes this one. */
+  supersede(): void {
     this.giveUp();
-    this.onCut();
+    this.onSuperseded();
   }
 }
 
-/** Idle producers, longest idle first. All are kept for the same time, up to a maximum number. */
-class Idle {
-  private readonly states = new Set<State>();
+/** Idle producers, longest idle first. All have the same retention time, and their number is limited. */
+class IdleProducers {
+  private readonly states = new Set<ProducerState>();
   private readonly max: number;
   private readonly ttl: number;
 
@@ -143,47 +147,49 @@ class Idle {
     return this.states.size > this.max;
   }
 
-  get oldest(): State | undefined {
+  get oldest(): ProducerState | undefined {
     return this.states.values().next().value;
   }
 
-  add(state: State): void {
+  add(state: ProducerState): void {
     this.states.add(state);
   }
 
-  delete(state: State): void {
+  delete(state: ProducerState): void {
     this.states.delete(state);
   }
 
-  /** Whether it is one of these, and has been idle for too long. */
-  isOver(state: State, now: number): boolean {
+  /** Whether the producer is in this list and has been idle for too long. */
+  isExpired(state: ProducerState, now: number): boolean {
     return now - state.idleSince >= this.ttl && this.states.has(state);
   }
 }
 
 /**
- * A producer with an open append is always remembered: it holds a connection, and connections have a limit of their own.
- * The limits apply to idle producers, since an idle producer may never come back.
+ * A producer with an open append is always remembered: it holds a connection, and connections have a separate limit.
+ * The limits here apply only to idle producers, since they may never return.
  */
 export class Producers {
   private readonly now: () => number;
   private readonly memory: ProducersOptions['memory'];
   private readonly onLimit: () => void;
-  private readonly states = new Map<string, State>();
-  /** Nothing of the append that comes next is there. */
-  private readonly settled: Idle;
-  /** Part of it is applied, or held. */
-  private readonly brokenOff: Idle;
-  /** The largest end offset of one that was forgotten: behind it nothing is of a producer that is not known any more. */
+  private readonly states = new Map<string, ProducerState>();
+  /** Producers whose next append has no applied or held bytes. */
+  private readonly settled: IdleProducers;
+  /** Producers whose next append is partly applied or held. */
+  private readonly interrupted: IdleProducers;
+  /**
+   * The largest end offset of any forgotten producer. No byte after it was written by a producer that is now unknown.
+   */
   forgottenTo = 0;
-  /** Producers that have changed since they were last taken; undefined where changes are not tracked. */
-  private readonly changed: Set<State> | undefined;
-  private readonly onChange: ((state: State) => void) | undefined;
+  /** Producers that changed since {@link takeChanged}; undefined if changes are not tracked. */
+  private readonly changed: Set<ProducerState> | undefined;
+  private readonly onChange: ((state: ProducerState) => void) | undefined;
 
   constructor(options: ProducersOptions) {
     const { max, ttl, now = () => performance.now(), memory, onLimit = () => undefined, onChange } = options;
     if (onChange !== undefined) {
-      const changed = new Set<State>();
+      const changed = new Set<ProducerState>();
       this.changed = changed;
       this.onChange = (state) => {
         changed.add(state);
@@ -194,25 +200,28 @@ export class Producers {
     this.onLimit = onLimit;
     this.now = now;
     const kept = ttl === 0 ? Number.POSITIVE_INFINITY : ttl;
-    this.settled = new Idle(max, kept);
-    this.brokenOff = new Idle(Math.max(max, BROKEN_OFF.max), Math.max(kept, BROKEN_OFF.ttl));
+    this.settled = new IdleProducers(max, kept);
+    this.interrupted = new IdleProducers(Math.max(max, INTERRUPTED.max), Math.max(kept, INTERRUPTED.ttl));
   }
 
   get size(): number {
     return this.states.size;
   }
 
-  /** The highest number applied whole in the producer's epoch, -1 before the first; undefined for one not known. */
+  /**
+   * The highest completely applied sequence number of the producer's epoch, -1 before the first; undefined for an
+   * unknown producer.
+   */
   lastSeq(id: string): number | undefined {
     const state = this.states.get(id);
     return state === undefined ? undefined : state.expected - 1;
   }
 
   /**
-   * Whether an append has been applied whole already. Changes nothing.
+   * Whether an append has already been applied completely. Does not begin an attempt.
    *
    * @throws PRODUCER_FENCED for an older epoch, PRODUCER_EPOCH_START for a newer one that does not begin at 0,
-   * PRODUCER_GAP for a number that is not expected yet; with `forgotten_to` where the producer is not known
+   * PRODUCER_GAP for a number that is not expected yet, with `forgotten_to` if the producer is unknown
    */
   isRepeated({ id, epoch, seq }: AppendId): boolean {
     const state = this.current(id);
@@ -232,12 +241,12 @@ export class Producers {
   }
 
   /**
-   * Begins an attempt at an append that is not repeated, and cuts the one that is still under way. `onCut` is called
-   * when this one is cut in turn.
+   * Begins an attempt at a new append and supersedes an attempt that is still running. `onSuperseded` is called when this
+   * attempt is superseded in turn.
    *
-   * @throws as {@link isRepeated}; MEMORY_LIMIT when there is room for no other, and all that are known are writing
+   * @throws as {@link isRepeated}; MEMORY_LIMIT if there is no room for another producer and none is idle
    */
-  begin(append: AppendId, onCut: () => void): Attempt {
+  begin(append: AppendId, onSuperseded: () => void): Attempt {
     if (this.isRepeated(append)) throw new Error('this append has been applied already');
     const { id, epoch } = append;
     let state = this.states.get(id);
@@ -246,15 +255,15 @@ export class Producers {
       state = { id, epoch, expected: 0, applied: 0, endOffset: 0, idleSince: 0, attempt: undefined };
       this.states.set(id, state);
     }
-    state.attempt?.cut();
+    state.attempt?.supersede();
     this.settled.delete(state);
-    this.brokenOff.delete(state);
+    this.interrupted.delete(state);
     if (state.epoch !== epoch) Object.assign(state, { epoch, expected: 0, applied: 0 });
-    state.attempt = new Attempt(state, onCut, this.rest, this.onChange);
+    state.attempt = new Attempt(state, onSuperseded, this.becomeIdle, this.onChange);
     return state.attempt;
   }
 
-  /** Those that have changed since the last call. */
+  /** The producers that changed since the last call. */
   takeChanged(): ProducerRecord[] {
     if (this.changed === undefined || this.changed.size === 0) return [];
     const records = [...this.changed].map(recordOf);
@@ -262,91 +271,95 @@ export class Producers {
     return records;
   }
 
-  /** All that are known. */
+  /** All known producers. */
   records(): ProducerRecord[] {
     return [...this.states.values()].map(recordOf);
   }
 
-  /** Knows producers again, idle from now on; without memory for all of them, some are forgotten. */
+  /**
+   * Restores producers as idle. If memory runs short, earlier ones are forgotten.
+   *
+   * @throws MEMORY_LIMIT if there is no room for a single one
+   */
   restore(records: readonly ProducerRecord[], forgottenTo: number): void {
     this.forgottenTo = Math.max(this.forgottenTo, forgottenTo);
     for (const { id, epoch, expected, applied, endOffset } of records) {
       this.makeRoom();
-      const state: State = { id, epoch, expected, applied, endOffset, idleSince: 0, attempt: undefined };
+      const state: ProducerState = { id, epoch, expected, applied, endOffset, idleSince: 0, attempt: undefined };
       this.states.set(id, state);
-      this.rest(state, applied > 0);
+      this.becomeIdle(state, applied > 0);
     }
   }
 
-  /** Cuts the attempt a producer has under way, if it has one. */
-  cut(id: string): void {
-    this.states.get(id)?.attempt?.cut();
+  /** Supersedes the running attempt of a producer, if any. */
+  supersede(id: string): void {
+    this.states.get(id)?.attempt?.supersede();
   }
 
-  /** An attempt is over, and its producer idle. */
-  private readonly rest = (state: State, isBrokenOff: boolean): void => {
-    // Its stream may be gone.
+  /** The attempt of a producer has ended, so the producer is idle. */
+  private readonly becomeIdle = (state: ProducerState, isInterrupted: boolean): void => {
+    // The producer may have been forgotten in the meantime, with its stream.
     if (this.states.get(state.id) !== state) return;
     state.idleSince = this.now();
-    const idle = isBrokenOff ? this.brokenOff : this.settled;
+    const idle = isInterrupted ? this.interrupted : this.settled;
     idle.add(state);
     if (!idle.isOverfull) return;
     this.forget(idle.oldest!);
     this.onLimit();
   };
 
-  private current(id: string): State | undefined {
+  private current(id: string): ProducerState | undefined {
     const state = this.states.get(id);
-    if (state === undefined || !this.isOver(state, this.now())) return state;
+    if (state === undefined || !this.isExpired(state, this.now())) return state;
     this.forget(state);
     return undefined;
   }
 
-  private isOver(state: State, now: number): boolean {
-    return this.settled.isOver(state, now) || this.brokenOff.isOver(state, now);
+  private isExpired(state: ProducerState, now: number): boolean {
+    return this.settled.isExpired(state, now) || this.interrupted.isExpired(state, now);
   }
 
-  private forget(state: State): void {
+  private forget(state: ProducerState): void {
     this.states.delete(state.id);
     this.settled.delete(state);
-    this.brokenOff.delete(state);
+    this.interrupted.delete(state);
     this.forgottenTo = Math.max(this.forgottenTo, state.endOffset);
     this.memory?.give(PRODUCER_COST);
   }
 
-  /** Forgets those that have been idle for too long. */
+  /** Forgets the producers that have been idle for too long. */
   forgetIdle(): void {
     const now = this.now();
-    for (const idle of [this.settled, this.brokenOff]) {
-      for (let state = idle.oldest; state !== undefined && idle.isOver(state, now); state = idle.oldest) {
+    for (const idle of [this.settled, this.interrupted]) {
+      for (let state = idle.oldest; state !== undefined && idle.isExpired(state, now); state = idle.oldest) {
         this.forget(state);
       }
     }
   }
 
-  /** Forgets all: their stream is gone. */
+  /** Forgets all producers, because their stream is gone. */
   clear(): void {
     for (const state of [...this.states.values()]) this.forget(state);
   }
 
-  /** Takes memory for one more, for which others are forgotten where it must be: first those idle for too long. */
+  /** Reserves memory for another producer. If necessary, idle ones are forgotten, longest idle first. */
   private makeRoom(): void {
     const memory = this.memory;
     if (memory === undefined) return;
     this.forgetIdle();
     while (!memory.tryTake(PRODUCER_COST)) {
-      const state = this.settled.oldest ?? this.brokenOff.oldest;
+      const state = this.settled.oldest ?? this.interrupted.oldest;
       if (state === undefined) throw limitReached('MEMORY_LIMIT', 'memory', memory.limit);
       this.forget(state);
     }
   }
 }
 
-function recordOf({ id, epoch, expected, applied, endOffset }: State): ProducerRecord {
+function recordOf({ id, epoch, expected, applied, endOffset }: ProducerState): ProducerRecord {
   return { id, epoch, expected, applied, endOffset };
 }
 
-/** @param forgottenTo for a producer not known: where what is of forgotten ones ends */
+/** @param forgottenTo for an unknown producer: see {@link Producers.forgottenTo} */
 export function producerGap(expected: number, received: number, forgottenTo?: number): StreamFSError {
   const details = { expected_seq: expected, received_seq: received };
   return createError(

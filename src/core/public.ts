@@ -1,6 +1,6 @@
 /**
- * What programs see of streams and readers: the interfaces that `streamfsd/core` publishes. The classes behind them have
- * more, for the server and the plugins (internal.ts).
+ * The interfaces of streams and readers that `streamfsd/core` publishes. The classes that implement them have more
+ * members, for the server and the plugins (internal.ts).
  *
  * Units: offsets and sizes are bytes, times are milliseconds. Offsets are absolute: the first byte ever written to a
  * stream has offset 0, or `firstOffset`.
@@ -9,8 +9,8 @@ import type { StreamFSError } from '../errors/index.ts';
 import type { EndReason, GapRecord, LagPolicy, ReaderOptions, ReaderStart, ReadOptions, ReadRecord } from './types.ts';
 
 /**
- * A stream of bytes: written at its end, kept in memory up to a bound, read by any number of readers, each from where it
- * wants. All readers see the same bytes in the same order.
+ * An append-only stream of bytes, kept in memory up to a bound. Any number of readers read it, each from its own start.
+ * All readers see the same bytes in the same order.
  *
  * @example
  * ```ts
@@ -27,55 +27,63 @@ import type { EndReason, GapRecord, LagPolicy, ReaderOptions, ReaderStart, ReadO
  * ```
  */
 export interface Stream {
-  /** The name it was made with; undefined if it was made without. */
+  /** The name given at creation, if any. */
   readonly name: string | undefined;
-  /** Tells this stream from every other, also from one with the same name that was there before: 20 hexadecimal digits unless it was made with another. */
+  /**
+   * Distinguishes this stream from every other stream, including earlier ones of the same name. 20 hexadecimal digits,
+   * unless another value was given at creation.
+   */
   readonly generation: string;
-  /** When it was made, in milliseconds since 1970. */
+  /** Creation time, in milliseconds since 1970. */
   readonly createdAt: number;
-  /** When it was last written to or touched, in milliseconds since 1970. */
+  /** Time of the last write or touch, in milliseconds since 1970. */
   readonly modifiedAt: number;
-  /** Number of newest bytes kept for readers that join later. From 1. */
+  /** The number of newest bytes kept for readers that join later. At least 1. */
   readonly retention: number;
-  /** Bytes that a reader may fall behind once it has caught up. From 1. */
+  /** Bytes that a reader may lag once it has caught up. At least 1. */
   readonly maxLag: number;
-  /** What happens to a reader that falls further behind, unless it was opened with another policy. */
+  /** What happens to a reader that lags further, unless it was opened with a policy of its own. */
   readonly onLag: LagPolicy;
-  /** The oldest offset that a new reader may start at: `retention` bytes before the end (0 while less was written), or later where a memory budget ran short. */
+  /**
+   * The oldest offset that a new reader may start at: `retention` bytes before the end, 0 while fewer bytes were
+   * written, or later if a memory budget forced an eviction.
+   */
   readonly startOffset: number;
   /** The offset of the next byte to be written. At most 2^53 - 1. */
   readonly endOffset: number;
   /** Bytes ever written. */
   readonly totalWritten: number;
-  /** Why nothing more can be written; undefined while it can. */
+  /** Why the stream has ended; undefined while it is open for writing. */
   readonly endReason: EndReason | undefined;
-  /** What the writer that ended it said of how it ended, such as `exit 3`. */
+  /** The end status that the writer gave, such as `exit 3`. */
   readonly endStatus: string | undefined;
-  /** Whose bytes it begins with, where it is a fork of another stream. */
+  /** The stream that this one was forked from, if any. */
   readonly origin: StreamOrigin | undefined;
-  /** Readers open now. */
+  /** The number of open readers. */
   readonly readerCount: number;
-  /** Bytes that readers have lost, of all readers there ever were. */
+  /** Bytes lost by all readers, including closed ones. */
   readonly skippedBytes: number;
-  /** Chunks of which readers have lost at least one byte, of all readers there ever were. */
+  /** Chunks that lost at least one byte, counted for each reader, including closed ones. */
   readonly skippedChunks: number;
 
   /**
-   * Appends bytes at once, however far readers are behind, and gives the new end offset. The bytes are copied: the caller
-   * may reuse its memory as soon as this returns. They become chunks of at most `MAX_CHUNK` bytes (64 KiB). No bytes:
-   * nothing happens.
+   * Appends bytes immediately, regardless of how far readers lag, and returns the new end offset. The bytes are copied:
+   * the caller may reuse its memory as soon as this returns. They become chunks of at most `MAX_CHUNK` bytes (64 KiB).
+   * An empty array changes nothing.
    *
-   * @throws STREAM_CLOSED after the end, STREAM_SHUT_DOWN after an end with the reason `shutdown`, STREAM_FULL where the
-   * end offset would pass 2^53 - 1, TypeError for what is no array of bytes, such as a text; nothing is written then
+   * If it throws, nothing was written.
+   *
+   * @throws STREAM_CLOSED after the end, STREAM_SHUT_DOWN after an end with the reason `shutdown`, STREAM_FULL if the
+   * end offset would exceed 2^53 - 1, TypeError for anything but an array of bytes, such as a string
    */
   append(bytes: Uint8Array): number;
 
   /**
-   * Appends like {@link append}, but waits for readers with the policy `block`. No other `write` comes in between. What
-   * has to wait is copied: the caller may reuse its memory as soon as this returns.
+   * Appends like {@link append}, but waits for readers with the policy `block`. No other `write` is interleaved with
+   * this one. Bytes that have to wait are copied: the caller may reuse its memory as soon as this returns.
    *
-   * @returns undefined where all is written already, otherwise a promise that settles when it is. A stream that ends in
-   * the middle of a long write keeps what was written until then, and the promise is rejected
+   * @returns undefined if everything has been written already, otherwise a promise that settles when it has. If the
+   * stream ends in the middle of a long write, the bytes written until then stay and the promise is rejected
    * @throws like {@link append}
    * @example
    * ```ts
@@ -91,20 +99,20 @@ export interface Stream {
   touch(): void;
 
   /**
-   * Ends the stream: nothing more can be written. Readers get all they have not read yet, then the end. What is retained
-   * stays readable. Ending twice is harmless: the first reason and its status stay.
+   * Ends the stream: nothing more can be written. Readers get all remaining bytes, then the end. Retained bytes stay
+   * readable. Ending an ended stream has no effect: the first reason and status stay.
    *
    * @param reason default `ended`
-   * @param status what the writer says of how it ended, such as `exit 3`
-   * @throws INVALID_PARAMETER for a status that is too long or has other characters than visible ASCII
+   * @param status the end status given by the writer, such as `exit 3`
+   * @throws INVALID_PARAMETER for a status that is too long or contains anything but visible ASCII and single spaces
    */
   end(reason?: EndReason, status?: string): void;
 
   /**
-   * Opens a reader. Close it, or leave its iteration, when it is not needed any more.
+   * Opens a reader. Close it, or leave its iteration, when it is no longer needed.
    *
-   * @throws OFFSET_GONE for an offset that is not retained any more, OFFSET_BEYOND_END for one beyond the end of an ended
-   * stream, STREAM_RECREATED for another generation, INVALID_PARAMETER for an impossible start or policy
+   * @throws OFFSET_GONE for an offset that is no longer retained, OFFSET_BEYOND_END for one beyond the end of an ended
+   * stream, STREAM_RECREATED for another generation, INVALID_PARAMETER for an invalid start or policy
    * @example
    * ```ts
    * import { Stream } from 'streamfsd/core';
@@ -121,65 +129,71 @@ export interface Stream {
   /** @throws STREAM_RECREATED if `expected` is not this stream's generation */
   requireGeneration(expected: string): void;
 
-  /** The readers open now, in the order in which they were opened. */
+  /** The open readers, in the order in which they were opened. */
   readers(): IterableIterator<Reader>;
 
   /**
-   * A copy of what is retained from a start on; `offset` is the offset of its first byte.
+   * A copy of the retained bytes from a start on; `offset` is the offset of its first byte.
    *
-   * @param start default: all that is retained
+   * @param start default: the earliest retained offset
    * @throws like {@link openReader}
    */
   snapshot(start?: ReaderStart): { data: Uint8Array; offset: number };
 
-  /** Facts and counters, taken at one moment. */
+  /** A consistent snapshot of facts and counters. */
   stats(): StreamStats;
 }
 
 /**
- * A reader of a stream: a cursor and the counts of what it was given and lost. It has no queue, so a reader that is not
- * read costs almost nothing and delays no other. Only {@link Stream.openReader} makes readers: the server refuses other
- * objects of this shape.
+ * A reader of a stream: a cursor, and counters of the bytes delivered and lost. It has no queue, so a reader that is
+ * not being read costs almost nothing and never delays another. Create readers only with {@link Stream.openReader}: the
+ * server rejects other objects of this shape.
  */
 export interface Reader extends AsyncIterable<ReadRecord> {
   readonly stream: Stream;
-  /** A number that no other reader of this process has. A reader opened later has a larger one. */
+  /** Unique within this process. A reader that was opened later has a larger id. */
   readonly id: number;
-  /** What happens when it falls behind by more than {@link allowedLag}. */
+  /** What happens when the reader lags by more than {@link allowedLag}. */
   readonly policy: LagPolicy;
-  /** When it was opened, in milliseconds since 1970. */
+  /** When the reader was opened, in milliseconds since 1970. */
   readonly openedAt: number;
-  /** The offset it was opened at. */
+  /** The offset at which the reader was opened. */
   readonly startCursor: number;
   /** The offset of the next byte to be read. */
   readonly cursor: number;
-  /** The offset of the next byte that a read can give: the cursor, or the end of a gap that the reader begins with. */
+  /**
+   * The offset of the next byte that a read can return: the cursor, or the end of a gap that the reader begins with.
+   */
   readonly nextOffset: number;
-  /** Bytes between the cursor and the end of the stream. 0 for a cursor beyond the end. */
+  /** Bytes between the cursor and the end of the stream; 0 if the cursor is beyond the end. */
   readonly lag: number;
-  /** Bytes it may fall behind: `maxLag` of the stream once it has caught up, all that is kept until then. */
+  /**
+   * Bytes that the reader may lag: `maxLag` of the stream once it has caught up, and everything that is kept until
+   * then.
+   */
   readonly allowedLag: number;
-  /** It has reached the end of the stream once since it was opened or moved. */
+  /** True once the reader has reached the end of the stream since it was opened or moved. */
   readonly hasCaughtUp: boolean;
-  /** It was closed, by {@link close} or because it was too slow. */
+  /** True after {@link close}, or after the reader was disconnected for being too slow. */
   readonly isClosed: boolean;
-  /** Bytes of memory kept for this reader alone: what is queued with the policy `drop-newest`, otherwise 0. */
+  /** Bytes of memory held for this reader alone: its queue with the policy `drop-newest`, otherwise 0. */
   readonly heldMemory: number;
   /** Bytes delivered. */
   readonly receivedBytes: number;
-  /** Chunks of which the last byte was delivered. */
+  /** Chunks whose last byte was delivered. */
   readonly receivedChunks: number;
-  /** Bytes lost: the sum of all gaps. */
+  /** Bytes lost: the sum of all gaps, except one reported because of `reportTrimmed`. */
   readonly skippedBytes: number;
-  /** Chunks of which at least one byte was lost. */
+  /** Chunks that lost at least one byte. */
   readonly skippedChunks: number;
 
   /**
-   * Waits for the next record: a chunk as it was written, a gap, the news of having caught up, or the end. After the end
-   * it gives the end again. The bytes of a chunk stay as they are for as long as they are referred to.
+   * Waits for the next record: a chunk as it was written, a gap, a caught-up record or the end. After the end, every
+   * read returns the end again. The bytes of a chunk stay unchanged for as long as they are referenced.
    *
-   * @throws READ_TIMEOUT when nothing came in time, READER_TOO_SLOW when the reader was cut off (policies `disconnect` and
-   * `block`), READER_CLOSED, READER_BUSY for a second read at the same time, or the reason of the signal that was aborted
+   * @throws READ_TIMEOUT if nothing arrived in time, READER_TOO_SLOW if the reader was disconnected (policies
+   * `disconnect` and `block`), READER_CLOSED, READER_BUSY for a second read at the same time, or the abort reason of
+   * the signal
    * @example
    * ```ts
    * import { Stream } from 'streamfsd/core';
@@ -194,77 +208,83 @@ export interface Reader extends AsyncIterable<ReadRecord> {
    */
   read(options?: ReadOptions): Promise<ReadRecord>;
 
-  /** All records up to the end, which is the last. Leaving the loop closes the reader. */
+  /** Yields all records; the end is the last. Leaving the loop closes the reader. */
   [Symbol.asyncIterator](): AsyncGenerator<ReadRecord, void, undefined>;
 
   /**
-   * Moves the cursor to an absolute offset. One beyond the end of a stream that has not ended waits until the stream gets
-   * there.
+   * Moves the cursor to an absolute offset. If it is beyond the end of a stream that has not ended, reads wait until
+   * the stream reaches it.
    *
    * @throws OFFSET_GONE, OFFSET_BEYOND_END, INVALID_PARAMETER for anything but a whole number from 0 to 2^53 - 1
    */
   seek(offset: number): void;
 
-  /** Frees the reader. A read that waits is rejected with READER_CLOSED. Closing twice is harmless. */
+  /** Frees the reader. A pending read is rejected with READER_CLOSED. Closing a closed reader has no effect. */
   close(): void;
 }
 
-/** Told of what happens to a stream. Called synchronously: be quick, and do not throw. */
+/** Callbacks for events of a stream. They are called synchronously: they must be fast and must not throw. */
 export interface StreamObserver {
   /** A reader has lost bytes. */
   gap?: ((stream: Stream, reader: Reader, gap: GapRecord) => void) | undefined;
-  /** A reader was cut off for being too slow. */
+  /** A reader was disconnected for being too slow. */
   tooSlow?: ((stream: Stream, reader: Reader, error: StreamFSError) => void) | undefined;
-  /** A reader was closed; `stream.readerCount` counts those that are left. */
+  /** A reader was closed; `stream.readerCount` no longer counts it. */
   readerClosed?: ((stream: Stream) => void) | undefined;
   /** The stream has ended: nothing more can be written. */
   ended?: ((stream: Stream) => void) | undefined;
 }
 
-/** What several streams may have in common. */
+/** The options that several streams can share. */
 export interface StreamRulesOptions {
-  /** Number of newest bytes kept for readers that join later, exact. A whole number from 1. */
+  /** The exact number of newest bytes kept for readers that join later. A whole number from 1. */
   retention: number;
-  /** Bytes that a reader may fall behind once it has caught up. A whole number from 1. */
+  /** Bytes that a reader may lag once it has caught up. A whole number from 1. */
   maxLag: number;
-  /** What happens to a reader that falls further behind. Default `drop-oldest`. */
+  /** What happens to a reader that lags further. Default `drop-oldest`. */
   onLag?: LagPolicy | undefined;
-  /** Milliseconds that writers wait for a reader with the policy `block` before it is cut off. From 0. Default 5000. */
+  /**
+   * Milliseconds that writers wait for a reader with the policy `block` before it is disconnected. From 0. Default
+   * 5000.
+   */
   blockTimeout?: number | undefined;
-  /** The time in milliseconds since 1970. Default `Date.now`. */
+  /** The clock: milliseconds since 1970. Default `Date.now`. */
   now?: (() => number) | undefined;
   observer?: StreamObserver | undefined;
-  /** Shared with others: where it runs short, the oldest bytes of the largest streams are given up. Default: no bound. */
+  /**
+   * A budget that several streams share. When it is exhausted, the oldest bytes of the largest streams are evicted.
+   * Default: no limit.
+   */
   budget?: MemoryBudget | undefined;
 }
 
-/** What each stream has for itself. */
+/** The options that belong to one stream. */
 export interface StreamIdentity {
-  /** What its owner calls it, such as its path. Nothing depends on it. */
+  /** A name chosen by the owner, such as the stream's path. Informational only. */
   name?: string | undefined;
-  /** Default: a new random one. */
+  /** Default: a new random generation. */
   generation?: string | undefined;
   /** The offset of the first byte: a whole number from 0 to 2^53 - 1. Default 0. */
   firstOffset?: number | undefined;
-  /** Whose bytes it begins with, where it is a fork. */
+  /** The stream that this one was forked from, if any. */
   origin?: StreamOrigin | undefined;
-  /** When it was made, in milliseconds since 1970. Default: now. */
+  /** Creation time, in milliseconds since 1970. Default: now. */
   createdAt?: number | undefined;
 }
 
-/** The stream that a fork has its first bytes from. */
+/** The stream that a fork inherited its first bytes from. */
 export interface StreamOrigin {
   readonly generation: string;
-  /** The fork point: the offset behind the last byte inherited. */
+  /** The fork point: the offset after the last inherited byte. */
   readonly to: number;
-  /** What that stream was itself a fork of. */
+  /** The origin of that stream, if it was itself a fork. */
   readonly origin: StreamOrigin | undefined;
 }
 
-/** What a stream is made with. A RangeError or INVALID_PARAMETER says which value is not possible. */
+/** The options of a new stream. An invalid value is rejected with a RangeError or INVALID_PARAMETER that names it. */
 export interface StreamOptions extends StreamIdentity, StreamRulesOptions {}
 
-/** Facts about a stream, taken at one moment. */
+/** A consistent snapshot of facts and counters of a stream. */
 export interface StreamStats {
   generation: string;
   startOffset: number;
@@ -273,25 +293,25 @@ export interface StreamStats {
   totalWritten: number;
   /** Chunks ever written. */
   totalChunks: number;
-  /** Bytes that a new reader can get: `endOffset - startOffset`. */
+  /** Bytes available to a new reader: `endOffset - startOffset`. */
   retained: number;
-  /** Bytes of memory held for the stream's bytes and the index of its chunks. */
+  /** Bytes of memory held for the stream's bytes and its chunk index. */
   memory: number;
-  /** Readers open now. */
+  /** The number of open readers. */
   readers: number;
-  /** The largest lag of any of them, in bytes. */
+  /** The largest lag of any open reader, in bytes. */
   maxReaderLag: number;
-  /** Bytes lost by all readers there ever were. */
+  /** Bytes lost by all readers, including closed ones. */
   skippedBytes: number;
-  /** Chunks of which they lost at least one byte. */
+  /** Chunks that lost at least one byte, counted for each reader, including closed ones. */
   skippedChunks: number;
-  /** Bytes delivered to all readers there ever were. */
+  /** Bytes delivered to all readers, including closed ones. */
   deliveredBytes: number;
-  /** Chunks of which the last byte was among them. */
+  /** Chunks whose last byte was delivered, counted for each reader, including closed ones. */
   deliveredChunks: number;
-  /** Why nothing more can be written; undefined while it can. */
+  /** Why the stream has ended; undefined while it is open for writing. */
   ended: EndReason | undefined;
-  /** What the writer that ended it said of how it ended. */
+  /** The end status that the writer gave. */
   endStatus: string | undefined;
   /** Milliseconds since 1970. */
   createdAt: number;
@@ -300,8 +320,8 @@ export interface StreamStats {
 }
 
 /**
- * One bound for the memory of many streams and of all else that is charged to it. When the bound is reached, history of
- * streams is evicted, and {@link tryTake} refuses.
+ * One limit for the memory of many streams and of everything else that is charged to it. When the limit is reached, the
+ * history of streams is evicted, and {@link tryTake} refuses.
  *
  * @example
  * ```ts
@@ -315,41 +335,41 @@ export interface StreamStats {
  * ```
  */
 export interface MemoryBudget {
-  /** Bytes; Infinity for no bound. */
+  /** Bytes; Infinity for no limit. */
   readonly limit: number;
-  /** Bytes in use: fixed, history and queued. */
+  /** Bytes in use: the sum of fixed, history and queued. */
   readonly used: number;
-  /** Bytes taken by {@link tryTake} and not given back. */
+  /** Bytes reserved by {@link tryTake} and not released. */
   readonly fixed: number;
-  /** Bytes that streams keep. */
+  /** Bytes that streams retain. */
   readonly history: number;
-  /** Bytes that streams do not keep any more and that still wait in sockets. */
+  /** Bytes that streams have evicted and that sockets still have to send. */
   readonly queued: number;
-  /** The most that was ever used, in bytes. */
+  /** The peak of {@link used}, in bytes. */
   readonly peak: number;
-  /** Bytes that streams have given up because the bound was reached. */
+  /** Bytes that were evicted because the limit was reached. */
   readonly givenUp: number;
-  /** Streams that share it. */
+  /** The number of streams that share the budget. */
   readonly holderCount: number;
-  /** Of the memory taken, what several have at once. */
+  /** Buffers with several holders, each charged once. */
   readonly shared: SharedBuffers;
-  /** Takes memory; false where there is no room for it: then nothing was taken. {@link give} gives it back. */
+  /** Reserves memory. Returns false, and reserves nothing, if there is no room. Release it with {@link give}. */
   tryTake(bytes: number): boolean;
-  /** Gives back what was taken. */
+  /** Releases memory reserved by {@link tryTake}. */
   give(bytes: number): void;
 }
 
-/** Memory that several have at once, charged once for as long as one of them has it. */
+/** Buffers that have several holders. Each is charged once, for as long as it has a holder. */
 export interface SharedBuffers {
-  /** Takes over memory that its owner has been charged for. {@link release} is to follow. */
+  /** Registers memory that its owner has already been charged for. The owner must call {@link release}. */
   adopt(data: Uint8Array): void;
   /**
-   * Charges for the memory behind `data`, once for all who hold it; less than 8 KiB is not counted. Each call needs a call
-   * of {@link release}.
+   * Charges for the memory of `data`, once for all holders; buffers below 8 KiB are not counted. Each call needs a
+   * matching {@link release}.
    *
    * @throws MEMORY_LIMIT
    */
   hold(data: Uint8Array): void;
-  /** Gives up what was adopted or held; the last one to do so gives the memory back. */
+  /** Ends a hold or an adoption. The last release returns the memory to the budget. */
   release(data: Uint8Array): void;
 }

@@ -1,6 +1,6 @@
 /**
- * The readers of a stream: which to wake and when, which of them writers wait for, and the sums of what they were given
- * and lost. Created with the first reader, since most streams of a server may never have one.
+ * The readers of a stream: which to wake and when, which ones writers wait for, and the totals of delivered and lost
+ * bytes. Created with the first reader, since most streams of a server may never have one.
  */
 import type { StreamFSError } from '../errors/index.ts';
 import { COALESCE_FROM_READERS, FlushCoalescer } from './flush-coalescer.ts';
@@ -13,33 +13,33 @@ import type { StreamRules } from './stream-rules.ts';
 import type { GapRecord } from './types.ts';
 import { WriterGate } from './writer-gate.ts';
 
-/** A stream, as the set of its readers sees it. */
+/** The view of a stream that its reader set uses. */
 export interface ReaderSetStream extends Stream {
   readonly rules: StreamRules;
-  /** One of its readers was closed. */
+  /** One of the stream's readers was closed. */
   readerLeft(readers: ReaderSet): void;
-  /** One that had been closed has got bytes. */
+  /** A closed reader has taken bytes. */
   deliveredLate(bytes: number): void;
 }
 
 export class ReaderSet implements ReaderOwner {
   readonly gate: WriterGate;
-  /** Losses of all readers there ever were, in bytes and in chunks (contract 8). */
+  /** Losses of all readers, including closed ones, in bytes and in chunks (contract 8). */
   skippedBytes = 0;
   skippedChunks = 0;
-  /** What readers that are closed had been delivered. */
+  /** Bytes and chunks delivered to readers that are now closed. */
   closedBytes = 0;
   closedChunks = 0;
-  /** Those that wait will be woken at the end of this turn of the event loop. */
+  /** A flush that wakes the waiting readers is scheduled for the end of this turn. */
   isFlushDue = false;
   private readonly stream: ReaderSetStream;
   private open = emptySet<CursorReader>();
-  /** Those whose policy has something to do while they are away. */
+  /** Readers whose policy must observe appends and evictions. */
   private watched = emptySet<CursorReader>();
   private waiting: CursorReader[] = [];
-  /** The end of the stream at the last flush. */
+  /** The end offset of the stream at the last flush. */
   private flushedTo: number;
-  /** Made when many readers wait for the first time. */
+  /** Created when many readers wait for the first time. */
   private coalescer: FlushCoalescer | undefined;
 
   constructor(stream: ReaderSetStream) {
@@ -54,55 +54,55 @@ export class ReaderSet implements ReaderOwner {
 
   add(reader: CursorReader): void {
     this.open = added(this.open, reader);
-    this.attend(reader);
+    this.applyLagStrategy(reader);
   }
 
-  private attend(reader: CursorReader): void {
+  private applyLagStrategy(reader: CursorReader): void {
     const { blocksWriters, watchesStream } = reader.lagStrategy;
     if (blocksWriters) this.gate.add(reader);
     if (watchesStream) this.watched = added(this.watched, reader);
   }
 
-  /** The rules of the stream have changed: readers that asked for no policy of their own follow them. */
+  /** The rules of the stream have changed. Readers that did not request a policy switch to the new one. */
   adopt(rules: StreamRules): void {
     this.gate.adopt(rules);
     for (const reader of this.open) {
       if (reader.hasOwnPolicy || reader.policy === rules.onLag) continue;
       this.gate.delete(reader);
       this.watched = removed(this.watched, reader);
-      reader.follow(lagStrategyOf(rules.onLag));
-      this.attend(reader);
+      reader.setLagStrategy(lagStrategyOf(rules.onLag));
+      this.applyLagStrategy(reader);
     }
   }
 
-  /** Whether `length` bytes could be written now without waiting for a reader. */
-  takesAtOnce(length: number): boolean {
+  /** Whether `length` bytes can be written now without waiting for a reader. */
+  acceptsNow(length: number): boolean {
     const portion = this.open.size === 0 ? Number.POSITIVE_INFINITY : this.gate.portion;
     return length <= portion && this.gate.isOpen;
   }
 
   // ── for the stream ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Something was appended, or the stream has ended. Also for those that come to wait later in this turn. */
+  /** Something was appended, or the stream has ended. Readers that start to wait later in this turn are woken too. */
   changed(): void {
     if (this.isFlushDue || this.open.size === 0) return;
     this.isFlushDue = true;
     setImmediate(ReaderSet.flush, this);
   }
 
-  slabLeaves(slab: Slab): void {
-    for (const reader of this.watched) reader.lagStrategy.slabLeaves(reader, slab);
+  beforeEvict(slab: Slab): void {
+    for (const reader of this.watched) reader.lagStrategy.beforeEvict(reader, slab);
   }
 
   // ── for readers ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Puts a reader on the list of those to be woken. */
+  /** Adds a reader to the waiting list. */
   addWaiting(reader: CursorReader): void {
     reader.place = this.waiting.length;
     this.waiting.push(reader);
   }
 
-  /** Takes a reader off that list, in constant time: the last one takes its place. */
+  /** Removes a reader from the waiting list in constant time: the last reader takes its index. */
   removeWaiting(reader: CursorReader): void {
     const { place } = reader;
     if (this.waiting[place] !== reader) return;
@@ -112,7 +112,7 @@ export class ReaderSet implements ReaderOwner {
     last.place = place;
   }
 
-  /** A reader has moved on: writers that wait for it may go on. */
+  /** A reader has advanced: writers that wait for it may continue. */
   roomMade(): void {
     this.gate.roomMade();
   }
@@ -127,7 +127,7 @@ export class ReaderSet implements ReaderOwner {
     this.stream.rules.observer.tooSlow?.(this.stream, reader, error);
   }
 
-  /** What was peeked before a reader was closed, and arrived after. */
+  /** A reader took bytes after it was closed, which it had peeked before. */
   deliveredLate(bytes: number): void {
     this.closedBytes += bytes;
     this.stream.deliveredLate(bytes);
@@ -145,13 +145,13 @@ export class ReaderSet implements ReaderOwner {
 
   // ── waking ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Wakes every reader that waits, once for all that was appended in this turn of the event loop. */
+  /** Wakes every waiting reader, once for all appends of this turn of the event loop. */
   private static flush(this: void, readers: ReaderSet): void {
     const { stream } = readers;
     const { length } = readers.waiting;
     if (length >= COALESCE_FROM_READERS) readers.coalescer ??= new FlushCoalescer();
     const { coalescer } = readers;
-    if (stream.endReason === undefined && coalescer?.waits(length, stream.endOffset - readers.flushedTo)) {
+    if (stream.endReason === undefined && coalescer?.shouldWait(length, stream.endOffset - readers.flushedTo)) {
       setImmediate(ReaderSet.flush, readers);
       return;
     }
@@ -164,7 +164,7 @@ export class ReaderSet implements ReaderOwner {
   }
 
   private wakeCoalesced(coalescer: FlushCoalescer, length: number): void {
-    coalescer.round(length, () => this.wakeAll());
+    coalescer.flush(length, () => this.wakeAll());
   }
 
   private wakeAll(): void {

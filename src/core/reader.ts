@@ -1,8 +1,9 @@
 /**
- * A reader: a cursor on a stream, and what it does when it has fallen behind. There is no queue: a reader that stands
- * still costs nothing but its cursor. Two ways to read:
- *  - `read` and iteration, for programs: records with promises, chunks as they were written;
- *  - `peek`, `borrowRun`, `advance`, `whenReadable`, to send bytes on: runs that are shared with all at the same place.
+ * A reader: a cursor on a stream, and its behaviour when it lags. It has no queue, so a reader that is not being read
+ * costs only its cursor. There are two ways to read:
+ *  - `read` and iteration, for programs: promises of records, with chunks as they were written;
+ *  - `peek`, `borrowRun`, `advance`, `whenReadable`, to send bytes on: runs that all readers at the same position
+ *    share.
  */
 import { createError, type StreamFSError } from '../errors/index.ts';
 import type { Join, StreamFormat } from './format.ts';
@@ -26,66 +27,69 @@ import type {
 import { assertOffset } from './validate.ts';
 import { waitToTake } from './wait.ts';
 
-/** Chunks that ended before the cursor are not known: it stands where the ring has nothing. */
+/** The number of chunks before the cursor is unknown, because the cursor is outside the ring. */
 const UNKNOWN = -1;
 
-/** A stream, as its readers see it. */
+/** The view of a stream that its readers use. */
 export interface ReaderStream extends Stream {
   readonly rules: StreamRules;
   readonly ring: Ring;
   readonly memory: QueueAccount | undefined;
-  /** The offset of the next byte to be written: beyond the end while what is between is not saved yet. */
+  /** The offset of the next byte to be written. Beyond the end while a log has not yet saved the bytes in between. */
   readonly writtenEnd: number;
-  /** The error for an offset that is not retained any more. */
+  /** The error for an offset that is no longer retained. */
   offsetGone(offset: number, earliest?: number): StreamFSError;
   /** @throws OFFSET_BEYOND_END for an offset that will never be reached */
   requireReachable(offset: number): void;
 }
 
-/** The set that a reader belongs to, as the reader sees it. */
+/** The view of its reader set that a reader uses. */
 export interface ReaderOwner {
   /** Wakes the reader once, when there is something to read. */
   addWaiting(reader: CursorReader): void;
   removeWaiting(reader: CursorReader): void;
-  /** It has moved on: writers that wait for it may go on. */
+  /** The reader has advanced: writers that wait for it may continue. */
   roomMade(): void;
   gapFound(reader: CursorReader, gap: GapRecord): void;
-  /** It was cut off. */
+  /** The reader was disconnected for being too slow. */
   readerFailed(reader: CursorReader, error: StreamFSError): void;
   readerClosed(reader: CursorReader): void;
-  /** Bytes were taken after it was closed. */
+  /** The reader took bytes after it was closed. */
   deliveredLate(bytes: number): void;
 }
 
-/** What sends on what a reader reads. */
+/** The consumer that sends the bytes of a reader on. */
 export interface ReaderWatcher {
   readerFailed(error: StreamFSError): void;
 }
 
 export class CursorReader implements Reader, LaggingReader {
   readonly stream: ReaderStream;
-  /** No other reader of this process has it. They count up, so that a later reader has a larger one. */
+  /** Unique within this process and increasing. */
   readonly id: number;
   lagStrategy: LagStrategy;
-  /** It asked for that policy; else it follows the stream's. */
+  /** Whether the reader requested its policy; otherwise it uses the policy of the stream. */
   readonly hasOwnPolicy: boolean;
-  /** When it was opened, in milliseconds since 1970. */
+  /** When the reader was opened, in milliseconds since 1970. */
   readonly openedAt: number;
-  /** Where it started: the offset of the first byte it could get. */
+  /** The offset at which the reader was opened. */
   readonly startCursor: number;
-  /** Bytes delivered, and chunks of which the last byte was. */
+  /** Bytes delivered, and chunks whose last byte was delivered. */
   receivedBytes = 0;
   receivedChunks = 0;
   /** Bytes and chunks lost so far (contract 8). */
   skippedBytes = 0;
   skippedChunks = 0;
-  /** Has caught up once since it was opened or last moved: from then on `maxLag` applies. For others to look at. */
+  /**
+   * True once the reader has caught up since it was opened or last moved; from then on `maxLag` applies. Read by
+   * others.
+   */
   hasCaughtUp: boolean;
-  /** Told once when the reader is cut off. */
+  /** Notified once, when the reader is disconnected for being too slow. */
   watcher: ReaderWatcher | undefined;
-  /** For its set: where it stands in the list of those that wait. */
+  /** The index of the reader in the waiting list of its set. Maintained by the set. */
   place = -1;
-  /** What its lag strategy has made for it. */
+  /** The queue that the lag strategy created for the reader, if any. */
   queue: DropNewestQueue | undefined;
 
   private readonly owner: ReaderOwner;
@@ -95,30 +99,32 @@ export class CursorReader implements Reader, LaggingReader {
   private closed = false;
   private failure: StreamFSError | undefined;
   private waiter: (() => void) | undefined;
-  /** A `read` is under way: it waits, or has been woken and not gone on yet. */
+  /** A `read` is in progress: it waits, or was woken and has not continued yet. */
   private reading = false;
-  /** Where the bytes lie that were peeked and not yet taken: the ring may give that slab back before they are. */
+  /** The slab of the bytes that were peeked and not yet taken. The ring may evict it in between. */
   private peeked: Slab | undefined;
-  /** What its stream has on disk, where it reaches back that far. */
+  /** The history of the stream on disk, if the reader reads it. */
   private history: History | undefined;
-  /** It reads what its stream has on disk, also where that comes after it. */
+  /** Whether the reader also reads from disk, even if the log is attached after the reader was opened. */
   readonly reachesBack: boolean;
-  /** What it holds of that. */
+  /** The blocks of the history that the reader holds. */
   private window: HistoryWindow | undefined;
-  /** A gap known from the beginning: the offset asked for had gone. */
+  /** A gap that the reader begins with, because the requested offset was no longer retained. */
   private firstGap: GapRecord | undefined;
-  /** The bytes of that gap had been evicted before the reader asked for them: not counted as its loss. */
+  /** The bytes of {@link firstGap} were evicted before the reader was opened, so they do not count as its loss. */
   private isTrimmed = false;
-  /** Where it may begin, for one that begins at boundaries; and that it has to find one before it goes on. */
+  /**
+   * The format whose boundaries the reader aligns to, if any, and whether it must find a boundary before it continues.
+   */
   private format: StreamFormat | undefined;
   private wantsBoundary = false;
-  /** What must be sent before its first byte. */
+  /** The format header to send before the first byte. */
   header: Uint8Array | undefined;
 
   /**
    * Use `stream.openReader`.
    *
-   * @param hasOwnPolicy it asked for that policy; else it follows the stream's
+   * @param hasOwnPolicy whether the reader requested its policy; otherwise it uses the policy of the stream
    */
   constructor(
     stream: ReaderStream,
@@ -150,25 +156,30 @@ export class CursorReader implements Reader, LaggingReader {
     this.chunksBefore = this.chunksAt(this.position);
   }
 
-  /** Its stream is kept on disk from now on: a reader that came before is served from there like others. */
-  historyCame(history: History): void {
+  /** A log was attached to the stream after the reader was opened. */
+  attachHistory(history: History): void {
     if (this.reachesBack) this.history = history;
   }
 
-  /** Has it begin with a gap from `from` on, which does not count as skipped. Before anything is read. */
+  /**
+   * Makes the reader begin with a gap from `from`, which does not count as skipped. Must be called before the first
+   * read.
+   */
   reportTrimmed(from: number): void {
     this.firstGap = { type: 'gap', from, to: this.position, chunks: 0 };
     this.isTrimmed = true;
   }
 
-  /** Begins, and goes on after gaps, where its stream's format can be understood. Before anything is read. */
+  /**
+   * Makes the reader begin, and resume after gaps, at boundaries of the format. Must be called before the first read.
+   */
   align(format: StreamFormat, join: Join | undefined): void {
     this.format = format;
     this.header = join?.header;
     this.wantsBoundary = join?.waits ?? this.firstGap !== undefined;
   }
 
-  /** The header of a format that has begun in a gap. */
+  /** The header of the format, if it began within a gap. */
   headerLostIn({ from, to }: GapRecord): Uint8Array | undefined {
     return this.format?.headerLost(from, to);
   }
@@ -178,7 +189,7 @@ export class CursorReader implements Reader, LaggingReader {
     return this.firstGap?.from ?? this.position;
   }
 
-  /** The offset of the next byte to be delivered: the cursor, or what comes after a gap known from the beginning. */
+  /** The offset of the next byte to be delivered: the cursor, or the end of a gap that the reader begins with. */
   get nextOffset(): number {
     return this.position;
   }
@@ -187,29 +198,29 @@ export class CursorReader implements Reader, LaggingReader {
     return this.lagStrategy.name;
   }
 
-  /** Bytes between the cursor and the end of the stream, with what is not saved yet: they are kept for it. */
+  /** Bytes between the cursor and the end of the stream, including unsaved bytes, because the ring keeps these too. */
   get lag(): number {
     return Math.max(0, this.stream.writtenEnd - this.position);
   }
 
-  /** How far it may fall behind, in bytes: `maxLag` once it has caught up; until then, by all that is kept. */
+  /** Bytes that the reader may lag: `maxLag` once it has caught up, and everything that is kept until then. */
   get allowedLag(): number {
     if (this.readsHistory) return Number.POSITIVE_INFINITY;
     return this.hasCaughtUp ? this.stream.rules.maxLag : this.stream.rules.joinerLag;
   }
 
-  /** Memory that is kept for this reader alone, in bytes: what it has queued with `drop-newest`, else none. */
+  /** Bytes of memory held for this reader alone: its `drop-newest` queue, if any. */
   get heldMemory(): number {
     return this.queue?.byteLength ?? 0;
   }
 
-  /** The oldest offset it may stand at. */
+  /** The oldest offset at which the reader can be positioned. */
   private get oldest(): number {
     const { history, stream } = this;
     return history === undefined ? stream.startOffset : Math.min(stream.startOffset, history.floor);
   }
 
-  /** What is in the ring no more it reads from disk, rather than losing it. */
+  /** Whether the reader reads evicted bytes from disk rather than losing them. */
   private get readsHistory(): boolean {
     return this.history !== undefined && (!this.hasCaughtUp || this.lagStrategy.name === 'drop-oldest');
   }
@@ -221,10 +232,10 @@ export class CursorReader implements Reader, LaggingReader {
   // ── for programs ───────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * The next record: a chunk as it was written, a gap, the news of having caught up, or the end; waits for one.
+   * Waits for the next record: a chunk as it was written, a gap, a caught-up record or the end.
    *
-   * @throws READ_TIMEOUT when nothing came in time (contract 21), READER_TOO_SLOW when it was cut off, READER_CLOSED,
-   * READER_BUSY for a second read at the same time, or the signal's reason
+   * @throws READ_TIMEOUT if nothing arrived in time (contract 21), READER_TOO_SLOW if the reader was disconnected,
+   * READER_CLOSED, READER_BUSY for a second read at the same time, or the abort reason of the signal
    */
   async read(options: ReadOptions = {}): Promise<ReadRecord> {
     if (this.reading || this.waiter !== undefined) throw createError('READER_BUSY');
@@ -240,7 +251,7 @@ export class CursorReader implements Reader, LaggingReader {
     }
   }
 
-  /** All records to the end, which is the last. Leaving the loop closes the reader. */
+  /** Yields all records; the end is the last. Leaving the loop closes the reader. */
   async *[Symbol.asyncIterator](): AsyncGenerator<ReadRecord, void, undefined> {
     try {
       for (;;) {
@@ -264,7 +275,7 @@ export class CursorReader implements Reader, LaggingReader {
     return { type: 'data', offset: from, data };
   }
 
-  /** Frees the reader. A waiting read ends with READER_CLOSED. Twice is harmless (contract 23). */
+  /** Frees the reader. A waiting read fails with READER_CLOSED. Closing a closed reader has no effect (contract 23). */
   close(): void {
     if (this.closed) return;
     this.closed = true;
@@ -280,8 +291,9 @@ export class CursorReader implements Reader, LaggingReader {
   // ── for transfers that send bytes on ───────────────────────────────────────────────────────────────────────────
 
   /**
-   * What is next, without taking it: as many bytes as lie together, at most `max`; or a gap, the news of having caught
-   * up, the end; or undefined when there is nothing yet. Bytes are taken by {@link advance}, everything else at once.
+   * The next record, without taking its bytes: as many bytes as are contiguous in memory, at most `max`; or a gap,
+   * caught-up or end record; or undefined if there is nothing yet. {@link advance} takes bytes; other records are taken
+   * immediately.
    *
    * @throws READER_TOO_SLOW, READER_CLOSED
    */
@@ -297,10 +309,10 @@ export class CursorReader implements Reader, LaggingReader {
   }
 
   /**
-   * Like {@link peek}, but bytes wherever they lie, so that they can be sent on in one go. They are borrowed: good until
-   * something is appended, or until they are released where they have been {@link pin pinned}.
+   * Like {@link peek}, but the bytes may span slabs, so that they can be sent on together. They are borrowed: valid
+   * until something is appended, or, if {@link pin pinned}, until they are released.
    *
-   * @param aligned a run shorter than what there is ends where a slab does, where that is possible
+   * @param aligned if the run is shorter than the available bytes, end it at a slab boundary if possible
    */
   borrowRun(max: number, aligned = true): RunEvent | undefined {
     const gap = this.applyLagPolicy();
@@ -309,38 +321,41 @@ export class CursorReader implements Reader, LaggingReader {
     const readable = this.readableEnd();
     if (from >= readable) return this.atEnd();
     let to = Math.min(readable, from + max);
-    // In this order: the queue releases everything before the offset that it is asked for.
+    // The bytes may be in the queue or the window rather than in the ring.
     if (this.queue !== undefined || this.window !== undefined) {
       return makeRun(from, to, (offset) => this.locate(offset));
     }
     if (to < readable && aligned) {
-      // Better where a slab begins: there the number of chunks before the cursor is known.
+      // A slab boundary is better: the number of chunks before it is known.
       const { base } = this.locate(to);
       if (base > from) to = base;
     }
     return this.stream.ring.run(from, to);
   }
 
-  /** Whether no byte will follow the one before `offset` but behind a gap: the stream has ended there, or a loss follows. */
+  /** Whether no byte will directly follow the byte before `offset`: the stream has ended there, or a gap follows. */
   isLastBefore(offset: number): boolean {
     const { endOffset, endReason } = this.stream;
     if (this.window !== undefined && offset < endOffset) return this.window.endsInHole && offset >= this.window.to;
     return offset >= this.readableEnd() && (endReason !== undefined || offset < endOffset);
   }
 
-  /** Whether the ring no longer has the byte at `offset`: then only a pin keeps borrowed memory of it alive. */
+  /** Whether the ring has evicted the byte at `offset`, so that only a pin keeps borrowed memory of it alive. */
   isEvicted(offset: number): boolean {
     return offset < this.stream.ring.floor && this.history?.isHeld(offset) !== true;
   }
 
-  /** Keeps the bytes of a run as they are until they are released. Before they are taken, and before anything is appended. */
+  /**
+   * Keeps the bytes of a run unchanged until the pin is released. Must be called before the bytes are taken and before
+   * anything is appended.
+   */
   pin({ offset, length }: BorrowedRun): Pin {
     return new Pin(offset, offset + length, (at) => this.locate(at));
   }
 
   /**
-   * Takes the first `length` bytes of what was peeked. Bytes may have been appended, and the reader closed, since:
-   * what was peeked counts as delivered all the same.
+   * Takes the first `length` peeked bytes. They count as delivered even if bytes were appended or the reader was closed
+   * since the peek.
    */
   advance(length: number): void {
     const { stream, peeked, chunksBefore, position: from } = this;
@@ -353,13 +368,15 @@ export class CursorReader implements Reader, LaggingReader {
     if (this.position === stream.writtenEnd) {
       this.chunksBefore = stream.ring.chunkCount;
     } else {
-      // A chunk read, or a run, may end in a later slab than it began in; or in none, where memory has run short since.
+      // A chunk or a run may end in a later slab than it began in, or in no slab if memory ran short in the meantime.
       const known = peeked !== undefined && this.position <= peeked.end;
       const inWindow = this.window?.locate(this.position - 1);
       const slab = known ? peeked : (inWindow ?? (stream.ring.isEmpty ? undefined : this.locate(this.position - 1)));
       if (slab === undefined || this.position < slab.base) this.chunksBefore = UNKNOWN;
-      // From the start of the slab, counting after each chunk would cost the length of the slab each time.
-      else if (chunksBefore !== UNKNOWN) this.chunksBefore = slab.chunksBefore(this.position, from, chunksBefore);
+      // Counted from the previous position: counting from the start of the slab would make each chunk cost the slab's
+      // length.
+      else if (chunksBefore !== UNKNOWN && from >= slab.base)
+        this.chunksBefore += slab.chunksBetween(from, this.position);
       else this.chunksBefore = slab.chunksBefore(this.position);
     }
     if (chunksBefore !== UNKNOWN) this.receivedChunks += Math.max(0, this.chunksBefore - chunksBefore);
@@ -368,10 +385,10 @@ export class CursorReader implements Reader, LaggingReader {
   }
 
   /**
-   * For encodings that hold back bytes before `end` until more arrives, such as an unfinished line: where no bytes follow
-   * them, the reader has caught up.
+   * For encodings that hold back bytes before `end` until more arrive, such as an unfinished line: if no bytes follow,
+   * the reader has caught up.
    *
-   * @returns what {@link borrowRun} would give of that at the end of the stream; undefined where it has been given
+   * @returns the caught-up record that {@link borrowRun} would return at the end; undefined if it was already returned
    */
   announceCaughtUp(end: number): CaughtUpRecord | undefined {
     if (this.announced || end < this.stream.endOffset) return undefined;
@@ -381,8 +398,8 @@ export class CursorReader implements Reader, LaggingReader {
   }
 
   /**
-   * Calls `wake` once, at the end of a turn in which something was appended, or the stream or the reader ended. Call it in
-   * the turn in which {@link peek} gave nothing: an append of an earlier turn does not wake.
+   * Calls `wake` once, at the end of a turn in which something was appended or the stream or reader ended. Must be
+   * called in the turn in which {@link peek} returned nothing: an append of an earlier turn does not wake.
    */
   whenReadable(wake: () => void): void {
     if (this.waiter !== undefined) throw createError('READER_BUSY');
@@ -392,13 +409,13 @@ export class CursorReader implements Reader, LaggingReader {
     else this.owner.addWaiting(this);
   }
 
-  /** Between it and the ring there are bytes that only its log has. */
+  /** Whether only the log has the bytes between the reader and the ring. */
   private get isInHistory(): boolean {
     const { position, stream, window } = this;
     return this.readsHistory && (window?.to ?? position) < Math.min(stream.ring.floor, stream.endOffset);
   }
 
-  /** Wakes it when more of its history is loaded, also where the caller needs more than is loaded. */
+  /** Loads more history and then wakes the reader. Also used when the caller needs more than the loaded blocks. */
   private loadMore(history: History): void {
     this.window ??= new HistoryWindow(this.position);
     const { window } = this;
@@ -408,7 +425,7 @@ export class CursorReader implements Reader, LaggingReader {
     });
   }
 
-  /** Takes {@link whenReadable} back; false where nothing was waited for. */
+  /** Cancels {@link whenReadable}. Returns false if nothing was waiting. */
   cancelWait(): boolean {
     if (this.waiter === undefined) return false;
     this.waiter = undefined;
@@ -417,9 +434,10 @@ export class CursorReader implements Reader, LaggingReader {
   }
 
   /**
-   * Moves the cursor to an absolute offset; one beyond the end waits until the stream gets there (contract 56).
+   * Moves the cursor to an absolute offset. If it is beyond the end, reads wait until the stream reaches it (contract
+   * 56).
    *
-   * @throws OFFSET_GONE, INVALID_PARAMETER for what is no offset
+   * @throws OFFSET_GONE, INVALID_PARAMETER for an invalid offset
    */
   seek(offset: number): void {
     assertOffset('offset', offset);
@@ -442,8 +460,8 @@ export class CursorReader implements Reader, LaggingReader {
 
   // ── for the stream ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Takes another policy. Before the first byte: it has nothing queued. */
-  follow(lagStrategy: LagStrategy): void {
+  /** Switches to another lag strategy. Allowed only before the first byte, while nothing is queued. */
+  setLagStrategy(lagStrategy: LagStrategy): void {
     this.lagStrategy = lagStrategy;
     this.queue = lagStrategy.createQueue(this.position, this.stream.memory);
   }
@@ -454,9 +472,9 @@ export class CursorReader implements Reader, LaggingReader {
     waiter?.();
   }
 
-  /** Cuts the reader off for being too slow: reading it gives this error from now on. */
-  cutOff(): StreamFSError {
-    // Less than it was promised is held where memory has run short.
+  /** Disconnects the reader for being too slow: every later read throws the returned error. */
+  disconnect(): StreamFSError {
+    // The ring holds less than the allowed lag if memory has run short.
     const held = this.stream.endOffset - this.stream.ring.floor;
     const error = createError('READER_TOO_SLOW', { lag: this.lag, limit: Math.min(this.allowedLag, held) });
     if (this.failure !== undefined || this.closed) return error;
@@ -467,14 +485,14 @@ export class CursorReader implements Reader, LaggingReader {
     return error;
   }
 
-  /** Memory has run short: nothing below `floor` can be kept under any policy. */
+  /** Memory has run short: bytes below `floor` are lost under every policy. */
   lostBelow(floor: number): void {
     this.queue?.lostBelow(floor);
   }
 
   // ── the cursor ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Applies the policy: the gap that has opened before the cursor, if any. */
+  /** Applies the lag policy. Returns the gap before the cursor, if any. */
   private applyLagPolicy(): GapRecord | undefined {
     if (this.failure !== undefined) throw this.failure;
     if (this.closed) throw createError('READER_CLOSED');
@@ -484,12 +502,13 @@ export class CursorReader implements Reader, LaggingReader {
       if (this.isTrimmed) return gap;
       return this.lose(gap);
     }
-    // All that was loaded is read: in the ring, and where nothing more is read from disk, it has no use.
+    // All loaded blocks are read. The window is no longer needed once the reader is in the ring or has stopped reading
+    // from disk.
     if (this.window?.isEmpty && (this.position >= this.stream.ring.floor || !this.readsHistory))
       this.window = undefined;
     const due = this.readsHistory ? this.resumeInHistory(this.history!) : this.lagStrategy.resumeOffset(this);
     if (due > this.position) {
-      if (this.lagStrategy.cutsOff && !this.readsHistory) throw this.cutOff();
+      if (this.lagStrategy.disconnects && !this.readsHistory) throw this.disconnect();
       this.wantsBoundary = this.format !== undefined;
     }
     const resume = this.wantsBoundary ? this.boundaryFrom(Math.max(due, this.position)) : due;
@@ -501,7 +520,7 @@ export class CursorReader implements Reader, LaggingReader {
     return this.lose(gap);
   }
 
-  /** The next place to go on at; the end of the stream while none is known. */
+  /** The next boundary at or after `offset`; the end of the stream while none is known. */
   private boundaryFrom(offset: number): number {
     const { endOffset } = this.stream;
     const found = this.format?.boundaryFrom(offset);
@@ -510,7 +529,10 @@ export class CursorReader implements Reader, LaggingReader {
     return found;
   }
 
-  /** Where it goes on: behind what it stands at only where that has gone from the disk, or cannot be read there. */
+  /**
+   * The offset to resume at. It is after the current position only if the bytes there are gone from the disk or
+   * unreadable.
+   */
   private resumeInHistory(history: History): number {
     const { position, stream } = this;
     const { floor } = stream.ring;
@@ -523,7 +545,7 @@ export class CursorReader implements Reader, LaggingReader {
     return to;
   }
 
-  /** Chunks of which something lies between the cursor and `resume`; 0 where that is not known. */
+  /** The number of chunks with at least one byte between the cursor and `resume`; 0 if unknown. */
   private chunksLost(resume: number): number {
     if (this.chunksBefore === UNKNOWN) return 0;
     const ended = this.chunksAt(resume) - this.chunksBefore;
@@ -545,7 +567,7 @@ export class CursorReader implements Reader, LaggingReader {
     return this.queue === undefined ? endOffset : this.queue.readableEnd(this.position, endOffset);
   }
 
-  /** Up to where it can be given bytes: through what it holds, and the ring where that follows. */
+  /** The end of the readable bytes: the held blocks, and the ring if it follows them directly. */
   private historyEnd(window: HistoryWindow, history: History): number {
     const { endOffset, ring } = this.stream;
     if (window.isEmpty && window.to < ring.floor) window.extend(history);
@@ -562,7 +584,7 @@ export class CursorReader implements Reader, LaggingReader {
   private atEnd(): CaughtUpRecord | EndRecord | undefined {
     const { stream, position } = this;
     const { endReason, endStatus } = stream;
-    // There is more, which has to come from the disk first.
+    // More bytes exist, but must be loaded from disk first.
     if (this.window !== undefined && position < stream.endOffset) return undefined;
     if (endReason !== undefined) return { type: 'end', offset: position, reason: endReason, status: endStatus };
     if (this.announced || position > stream.endOffset) return undefined;

@@ -1,65 +1,65 @@
 /**
- * The memory of a stream: its newest bytes, once, in slabs that fill up and are given back in order.
+ * The ring buffer of a stream: one copy of its newest bytes, in slabs that are filled and released in order.
  *
  *     floor                                                        end
  *       ▼                                                           ▼
  *     [ slab ··████ ] [ slab ██████ ] [ slab ██████ ] [ slab ████     ]
  *       evicted─┘                                          free─┘
  *
- * The ring decides nothing: the stream says what to keep. Slabs start small and grow, so a ring takes memory as it
- * fills; at most one slab at each end is only partly in use.
+ * The ring makes no retention decisions: the stream tells it what to keep. Slabs start small and grow, so memory use
+ * follows the fill level. At most one slab at each end is partly used.
  */
 import { makeRun } from './run.ts';
 import { Slab } from './slab.ts';
 import { FIRST_SLAB } from './slab-memory.ts';
 import type { BorrowedRun } from './types.ts';
 
-const RUNS_REMEMBERED = 4;
+const MAX_CACHED_RUNS = 4;
 
-/** Accounts for the memory of a ring, where a budget is used. */
+/** Accounts for the memory of a ring, if there is a budget. */
 export interface SlabAccount {
-  /** Takes memory for a slab, and gives the capacity it may have. Slabs may leave this ring meanwhile. */
+  /** Reserves memory for a slab and returns the capacity it may have. This may evict slabs from this ring. */
   takeSlab(wish: number): number;
   giveSlab(bytes: number): void;
   settle(): void;
-  /** Takes memory for slabs as they are. There is room for it: the caller has checked. */
+  /** Reserves memory for existing slabs. The caller has checked that there is room. */
   takeSlabs(bytes: number): void;
 }
 
-/** Gets each slab before it is evicted. */
+/** Receives each slab before it is evicted. */
 export interface SlabWatcher {
-  slabLeaves(slab: Slab): void;
+  beforeEvict(slab: Slab): void;
 }
 
-/** Slabs for another ring, see {@link Ring.part}. */
+/** Slabs for another ring; see {@link Ring.part}. */
 export interface RingPart {
   readonly slabs: Slab[];
-  /** Bytes of memory of all of them, shared or not. */
+  /** Bytes of memory of all slabs, shared or not. */
   readonly memory: number;
-  /** The offset behind the last byte. */
+  /** The offset after the last byte. */
   readonly to: number;
 }
 
 export class Ring {
   private slabs: Slab[] = [];
-  /** The latest runs: what readers ask for in one turn, before the next bytes come. Undefined where there are none. */
+  /** The most recent runs, since readers request the same ones in a turn. Undefined if there are none. */
   private runs: BorrowedRun[] | undefined;
-  /** The largest slab it makes, in bytes. May change while it is empty. */
+  /** The largest slab that the ring allocates, in bytes. May change while the ring is empty. */
   maxSlab: number;
-  /** The oldest offset that may still be read. */
+  /** The oldest readable offset. */
   floor: number;
   /** The next offset to be written. */
   end: number;
   /** Chunks ever appended. */
   chunkCount = 0;
-  /** Nothing at or above this offset is evicted: the log has not saved it yet. */
-  hold = Number.POSITIVE_INFINITY;
+  /** Bytes at or above this offset are never evicted, because the log has not saved them yet. */
+  evictLimit = Number.POSITIVE_INFINITY;
   private readonly watcher: SlabWatcher;
   private readonly account: SlabAccount | undefined;
 
   /**
    * @param start first offset, 0 for a new stream
-   * @param maxSlab the largest slab it makes, in bytes
+   * @param maxSlab the largest slab that the ring allocates, in bytes
    */
   constructor(start: number, maxSlab: number, watcher: SlabWatcher, account?: SlabAccount) {
     this.account = account;
@@ -69,14 +69,14 @@ export class Ring {
     this.watcher = watcher;
   }
 
-  /** Memory held, in bytes: slabs and their chunk indexes. */
+  /** Bytes of memory held by slabs and their chunk indexes. */
   get byteLength(): number {
     let total = 0;
     for (const slab of this.slabs) total += slab.byteLength;
     return total;
   }
 
-  /** Copies one chunk behind the last. It may lie across slabs. */
+  /** Copies one chunk after the last. It may span slabs. */
   append(chunk: Uint8Array): void {
     const slab = this.slabs[this.slabs.length - 1];
     if (slab !== undefined && chunk.length <= slab.free) {
@@ -103,32 +103,33 @@ export class Ring {
     const wish = Math.min(this.maxSlab, Math.max(grown, powerOfTwoAbove(wanted)));
     const capacity = this.account?.takeSlab(wish) ?? wish;
     const slab = new Slab(this.end, this.chunkCount, startsChunk, capacity);
-    // The first push into an empty array would make room for seventeen.
+    // The first push into an empty array would allocate room for 17 elements.
     if (last === undefined) this.slabs = [slab];
     else this.slabs.push(slab);
     return slab;
   }
 
-  /** Forgets everything below `wish` that may be forgotten. */
+  /** Evicts everything below `wish`, up to {@link evictLimit}. */
   evict(wish: number): void {
-    const offset = Math.min(wish, this.hold);
+    const offset = Math.min(wish, this.evictLimit);
     if (offset <= this.floor) return;
     this.floor = offset;
     const held = this.slabs.length;
     while (this.slabs.length > 0) {
       const first = this.slabs[0]!;
-      // A slab that is not full yet is still being written to, however old its bytes are.
+      // A slab that is not full is still being written to, however old its bytes are.
       if (first.end > offset || first.free > 0) break;
-      this.watcher.slabLeaves(first);
+      this.watcher.beforeEvict(first);
       this.slabs.shift();
-      this.leave(first);
+      this.release(first);
     }
     if (this.account !== undefined && this.slabs.length < held) this.account.settle();
   }
 
   /**
-   * The bytes between two retained offsets for another ring, without an effect on this one. Slabs that lie there whole are
-   * shared, which takes no longer for many than for few; of the last a part is copied.
+   * The bytes between two retained offsets, for another ring. This ring does not change. Slabs that lie entirely in the
+   * range are shared, so the cost does not depend on the number of bytes. The last slab is copied in part unless the
+   * range ends with it.
    */
   part(from: number, to: number): RingPart {
     const own: Slab[] = [];
@@ -147,7 +148,10 @@ export class Ring {
     return { slabs, memory, to };
   }
 
-  /** Begins with a part of another ring, which begins at this one's end, while this one is empty. */
+  /**
+   * Takes over a part of another ring as the first content. This ring must be empty, and the part must begin at its
+   * end.
+   */
   beginWith({ memory, slabs, to }: RingPart): void {
     const last = slabs.at(-1);
     if (last === undefined) return;
@@ -161,39 +165,45 @@ export class Ring {
     return this.slabs.length === 0;
   }
 
-  /** The offset behind the oldest slab. */
+  /** The offset after the oldest slab. */
   get oldestEnd(): number {
     return this.slabs[0]?.end ?? this.end;
   }
 
-  /** Gives up the oldest slab and all that is in it, full or not, although it was to be kept; false where there is none that may go. */
+  /**
+   * Evicts the oldest slab with everything in it, full or not, regardless of retention. Returns false if no slab can be
+   * evicted.
+   */
   dropOldest(): boolean {
     const first = this.slabs[0];
-    if (first === undefined || first.end > this.hold) return false;
+    if (first === undefined || first.end > this.evictLimit) return false;
     this.slabs.shift();
     this.floor = Math.max(this.floor, first.end);
-    this.leave(first);
+    this.release(first);
     return true;
   }
 
-  /** Continues after bytes that were never in this ring, with `chunks` chunk ends among them. Drops its content. */
+  /**
+   * Drops the content and continues at `offset`, after bytes that were never in this ring; `chunks` chunks end among
+   * them.
+   */
   skipTo(offset: number, chunks: number): void {
     for (const slab of this.slabs.splice(0)) {
-      this.watcher.slabLeaves(slab);
-      this.leave(slab);
+      this.watcher.beforeEvict(slab);
+      this.release(slab);
     }
     this.floor = offset;
     this.end = offset;
     this.chunkCount += chunks;
   }
 
-  private leave(slab: Slab): void {
+  private release(slab: Slab): void {
     this.runs = undefined;
     this.account?.giveSlab(slab.byteLength);
     slab.recycle();
   }
 
-  /** The slab that holds `offset`, which must be at least the floor and below the end. */
+  /** The slab that contains `offset`, which must be at or above the floor and below the end. */
   locate(offset: number): Slab {
     let high = this.slabs.length - 1;
     const last = this.slabs[high]!;
@@ -207,7 +217,10 @@ export class Ring {
     return this.slabs[low]!;
   }
 
-  /** Where the chunk begins that holds the byte at `offset`, from the floor to before the end; the floor if before that. */
+  /**
+   * The start of the chunk that contains `offset`, which must be at or above the floor and below the end. Returns the
+   * floor if the chunk begins before it.
+   */
   chunkStart(offset: number): number {
     for (let at = offset; ; ) {
       const slab = this.locate(at);
@@ -218,7 +231,7 @@ export class Ring {
     }
   }
 
-  /** The offset behind the chunk that holds the byte at `offset`, from the floor to before the end. */
+  /** The offset after the chunk that contains `offset`, which must be at or above the floor and below the end. */
   chunkEnd(offset: number): number {
     for (let at = offset; at < this.end; ) {
       const slab = this.locate(at);
@@ -252,28 +265,33 @@ export class Ring {
     return -1;
   }
 
-  /** Whether the byte before `offset`, the floor or above, is a newline; false also where it is held no more. */
-  isBehindNewline(offset: number): boolean {
+  /**
+   * Whether the byte before `offset` is a newline; `offset` must be at or above the floor. False also if that byte is
+   * no longer in memory.
+   */
+  followsNewline(offset: number): boolean {
     const first = this.slabs[0];
     if (first === undefined || first.base >= offset) return false;
     return this.locate(offset - 1).borrow(offset - 1, offset)[0] === 10;
   }
 
   /**
-   * The bytes between two offsets, from the floor to the end, as they lie in slabs: good until the next append unless
-   * they are pinned. The same object for the same bytes.
+   * The bytes between two offsets in the ring, without a copy. Valid until the next append unless pinned. The same
+   * range gives the same object.
    */
   run(from: number, to: number): BorrowedRun {
     const length = to - from;
     this.runs ??= [];
     for (const run of this.runs) if (run.offset === from && run.length === length) return run;
     const run = makeRun(from, to, (offset) => this.locate(offset));
-    if (this.runs.length === RUNS_REMEMBERED) this.runs.shift();
+    if (this.runs.length === MAX_CACHED_RUNS) this.runs.shift();
     this.runs.push(run);
     return run;
   }
 
-  /** The offset behind the `count`-th newline before `end`, not counting one that is the last byte; at least `from`. */
+  /**
+   * The offset after the `count`-th newline before `end`, ignoring a newline that is the last byte; at least `from`.
+   */
   lastLines(count: number, from: number, end: number): number {
     if (count === 0) return end;
     let left = count;

@@ -1,10 +1,10 @@
-/** Puts together what lies in several slabs, wherever those are: in the ring, or held for a reader alone. */
+/** Assembles bytes from several slabs, either of the ring or held for a single reader. */
 import type { Slab } from './slab.ts';
 import type { BorrowedRun } from './types.ts';
 
 type Locate = (offset: number) => Slab;
 
-/** The bytes between two offsets, wherever `locate` finds them; good until the next append. */
+/** The bytes between two offsets, in the slabs that `locate` finds. Valid until the next append. */
 export function makeRun(from: number, to: number, locate: Locate): BorrowedRun {
   const parts: Uint8Array[] = [];
   for (let at = from; at < to; ) {
@@ -16,7 +16,7 @@ export function makeRun(from: number, to: number, locate: Locate): BorrowedRun {
   return { type: 'run', offset: from, length: to - from, parts };
 }
 
-/** Bytes that stay as they are until they are released. */
+/** Keeps bytes unchanged until they are released. */
 export class Pin {
   private readonly slabs: Slab[] = [];
 
@@ -29,13 +29,13 @@ export class Pin {
     }
   }
 
-  /** Once. */
+  /** Must be called exactly once. */
   release(): void {
     for (const slab of this.slabs) slab.unpin();
   }
 }
 
-/** The rest of the chunk that holds `from`, up to `readable`: a view, or a copy where it lies across slabs. */
+/** The rest of the chunk that contains `from`, up to `readable`: a view, or a copy if the chunk spans slabs. */
 export function chunkAt(from: number, readable: number, locate: Locate): Uint8Array {
   let slab = locate(from);
   let end = chunkEndIn(slab, from, readable);
@@ -51,7 +51,7 @@ export function chunkAt(from: number, readable: number, locate: Locate): Uint8Ar
   return Buffer.concat(parts);
 }
 
-/** Where what can be read of the chunk at `at` ends, if that is in this slab; else -1. */
+/** The end of the readable part of the chunk at `at` if it is in this slab; else -1. */
 function chunkEndIn(slab: Slab, at: number, readable: number): number {
   const chunkEnd = slab.chunkEnd(at);
   if (chunkEnd > 0) return Math.min(chunkEnd, readable);

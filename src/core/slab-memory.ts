@@ -1,29 +1,31 @@
 /**
- * The memory that slabs lie in: bytes, and a bit for each of them where chunks end.
+ * The memory of slabs: the bytes, and one bit per byte that marks the end of a chunk.
  *
- * Most slabs have memory of their own, and that of the largest is filled again when they have left. The smallest, of
- * which a server may have one for each of thousands of streams, are cut from blocks: what V8 and `malloc` keep for an
- * `ArrayBuffer` and its views is more than twice what such a slab holds.
+ * Most slabs own their memory, and the memory of the largest ones is pooled for reuse. The smallest slabs, of which a
+ * server may have one for each of thousands of streams, are cut from blocks: the overhead of V8 and `malloc` for an
+ * `ArrayBuffer` and its views is more than twice the size of such a slab.
  *
  *     │ 256 B │ 256 B │ … ten in all │ their index │
  *
- * A place in a block is never reused, so it does not matter who still reads it; the block is freed with the last of its
- * slabs. So one remaining slab keeps a block alive, which is less than each stream is charged, and a ring has at most one
- * such slab, its first.
+ * A place in a block is never reused, so lingering references to it are harmless. The block is freed with the last of
+ * its slabs. One remaining slab therefore keeps a block alive, but a block is smaller than the fixed charge of each
+ * stream, and only the first slab of a ring is cut from a block.
  */
 import { ChunkIndex, indexMemory } from './chunk-index.ts';
 
-/** The largest slab, in bytes: smaller ones cost more writes per byte, larger ones gain nothing. */
+/** The largest slab, in bytes. Smaller ones cost more writes per byte; larger ones gain nothing. */
 export const MAX_SLAB = 256 * 1024;
-/** What the largest slab of a ring is at least, in bytes, and what it may have however short memory is. */
+/**
+ * The lower bound for the largest slab of a ring, in bytes. A slab of this size is allowed even when memory is short.
+ */
 export const MIN_SLAB = 1024;
-/** The slab a ring begins with, in bytes, unless more comes at once: an almost idle stream costs little. */
+/** The first slab of a ring, in bytes, unless the first append is larger. An almost idle stream costs little. */
 export const FIRST_SLAB = 256;
 const FIRST_IN_BLOCK = 10;
-/** What a block takes, in bytes. */
+/** The size of a block, in bytes. */
 export const BLOCK_MEMORY = FIRST_IN_BLOCK * slabMemory(FIRST_SLAB);
 
-/** Bytes of memory that a slab of `capacity` bytes takes with its index. */
+/** Bytes of memory of a slab of `capacity` bytes, including its index. */
 export function slabMemory(capacity: number): number {
   return capacity + indexMemory(capacity);
 }
@@ -40,11 +42,11 @@ function powerOfTwoBelow(n: number): number {
 export interface SlabMemory {
   readonly bytes: Uint8Array;
   readonly chunks: ChunkIndex;
-  /** Where the slab begins in it, in bytes: a multiple of 32. */
+  /** The position of the slab in this memory, in bytes: a multiple of 32. */
   readonly start: number;
 }
 
-/** Memory of its own. */
+/** Memory that no other slab shares. */
 export function ownMemory(capacity: number): SlabMemory {
   return { bytes: Buffer.allocUnsafeSlow(capacity), chunks: new ChunkIndex(capacity), start: 0 };
 }
@@ -56,27 +58,27 @@ export function takeMemory(capacity: number): SlabMemory {
 }
 
 /**
- * Memory of the largest slabs that have been given back, to be filled again: at most 2.25 MiB in the whole process, or 9 MiB
- * where there is a log.
+ * A pool of memory of the largest slabs, for reuse: at most 2.25 MiB in the whole process, or 9 MiB if streams have
+ * logs.
  */
 const spare: SlabMemory[] = [];
 const MAX_POOLED_SLABS = 8;
 const MAX_POOLED_SLABS_OF_LOGS = 32;
 let maxPooled = MAX_POOLED_SLABS;
 
-/** With a log slabs leave many at a time, when what they hold has been saved. */
+/** With a log, many slabs are evicted together, when their content has been saved. */
 export function expectLogs(): void {
   maxPooled = MAX_POOLED_SLABS_OF_LOGS;
 }
 
-/** This memory is not read any more: another slab may use it. */
+/** Returns memory that nothing reads any more to the pool. */
 export function reuseMemory(memory: SlabMemory): void {
   if (memory.bytes.length !== MAX_SLAB || spare.length >= maxPooled) return;
   memory.chunks.clear();
   spare.push(memory);
 }
 
-/** The block that places are cut from, and how many are left. */
+/** The block that slabs are currently cut from, and the number of free places in it. */
 let block: Pick<SlabMemory, 'bytes' | 'chunks'> | undefined;
 let left = 0;
 

@@ -1,10 +1,10 @@
 /**
- * A block of a stream's memory: filled once from its beginning, then never changed, and given back whole.
+ * A piece of a stream's memory: filled once from its start, never changed after that, and released as a whole.
  *
  *     base                         base + used            base + capacity
  *      │ bytes of chunk, chunk, …    │ free, to be filled    │
  *
- * Because bytes below `used` never change, any number of readers may be sent the same memory.
+ * Bytes below `used` never change, so the same memory can be sent to any number of readers.
  */
 import type { ChunkIndex } from './chunk-index.ts';
 import { ownMemory, reuseMemory, type SlabMemory, slabMemory, takeMemory } from './slab-memory.ts';
@@ -12,23 +12,20 @@ import { ownMemory, reuseMemory, type SlabMemory, slabMemory, takeMemory } from 
 export class Slab {
   /** Absolute offset of the first byte. */
   readonly base: number;
-  /** Chunks that ended before this slab, since the stream's creation. */
+  /** The number of chunks that ended before this slab, since the stream's creation. */
   readonly firstChunk: number;
   readonly capacity: number;
-  /** Whether a chunk begins with the first byte, rather than going on from the slab before. */
+  /** True if a chunk begins at the first byte; false if it continues from the previous slab. */
   readonly startsChunk: boolean;
   used = 0;
-  /** Chunks that end in it. */
+  /** The number of chunks that end in this slab. */
   private chunkCount = 0;
-  /** The last answer of {@link chunksBefore} for an offset before the end, and that offset. */
-  private countedTo = -1;
-  private countedChunks = 0;
-  /** A reference to its memory of unknown lifetime was given out: it must never be reused. */
+  /** A reference of unknown lifetime to the memory was handed out, so the memory must never be reused. */
   isRetained = false;
-  /** Number of pins: references to its memory that are released explicitly. */
+  /** The number of pins: references to the memory that are released explicitly. */
   private pins = 0;
-  private hasLeft = false;
-  /** What it lies in, and where: other slabs may lie beside it. */
+  private isEvicted = false;
+  /** The memory that contains the slab, which begins at `start`. Other slabs may share it. */
   private readonly bytes: Uint8Array;
   private readonly chunks: ChunkIndex;
   private readonly start: number;
@@ -49,7 +46,7 @@ export class Slab {
     this.start = start;
   }
 
-  /** Absolute offset behind the last byte filled. */
+  /** Absolute offset after the last byte. */
   get end(): number {
     return this.base + this.used;
   }
@@ -58,12 +55,12 @@ export class Slab {
     return this.capacity - this.used;
   }
 
-  /** Memory held, in bytes. */
+  /** Bytes of memory held. */
   get byteLength(): number {
     return slabMemory(this.capacity);
   }
 
-  /** Copies `bytes`, which must fit; `chunkEnds` marks its last byte as the end of a chunk. */
+  /** Appends a copy of `bytes`, which must fit; `chunkEnds` marks the last byte as the end of a chunk. */
   fill(bytes: Uint8Array, chunkEnds: boolean): void {
     this.bytes.set(bytes, this.start + this.used);
     this.used += bytes.length;
@@ -72,52 +69,54 @@ export class Slab {
     this.chunkCount++;
   }
 
-  /** `length` bytes are in its memory already, and are one chunk. */
-  filled(length: number): void {
+  /** Appends a chunk of `length` bytes that are already in the memory. */
+  appendInPlace(length: number): void {
     this.used += length;
     this.chunks.mark(this.start + this.used - 1);
     this.chunkCount++;
   }
 
-  /** The bytes between two absolute offsets. They stay as they are for as long as something refers to them. */
+  /** The bytes between two absolute offsets. They stay unchanged for as long as they are referenced. */
   retain(from: number, to: number): Uint8Array {
     this.isRetained = true;
     return this.borrow(from, to);
   }
 
-  /** The same for callers that are done before anything is appended to any stream: after that other bytes may lie there. */
+  /**
+   * Like {@link retain}, but valid only until something is appended to any stream: after that the memory may be reused.
+   */
   borrow(from: number, to: number): Uint8Array {
     const shift = this.start - this.base;
     return this.bytes.subarray(from + shift, to + shift);
   }
 
-  /** Its memory stays as it is until {@link unpin}. */
+  /** Keeps the memory unchanged until {@link unpin}. */
   pin(): void {
     this.pins++;
   }
 
   unpin(): void {
     this.pins--;
-    if (this.hasLeft) this.recycle();
+    if (this.isEvicted) this.recycle();
   }
 
-  /** No reference to its memory lasts beyond the turn. */
+  /** True if no reference to the memory outlives the current turn. */
   get isUnused(): boolean {
     return !this.isRetained && this.pins === 0;
   }
 
-  /** It was evicted from its ring. Its memory is reused by another slab once no reference to it is left. */
+  /** Called on eviction. The memory is reused by another slab once nothing refers to it. */
   recycle(): void {
-    this.hasLeft = true;
+    this.isEvicted = true;
     if (this.isRetained || this.pins > 0) return;
-    // Only once.
+    // Prevents a second recycle.
     this.isRetained = true;
     reuseMemory({ bytes: this.bytes, chunks: this.chunks, start: this.start });
   }
 
-  /** A copy of the bytes between two absolute offsets, and of where chunks end in them. */
+  /** A copy of the bytes between two absolute offsets, including the chunk index. */
   copy(from: number, to: number): Slab {
-    // Many parts may be held for one reader: they must keep no more than they are counted for.
+    // A reader may hold many parts, so each must own exactly the memory that it is charged for.
     const memory = ownMemory(to - from);
     const part = new Slab(from, this.chunksBefore(from), this.isBoundary(from), to - from, memory);
     for (let at = from; at < to; ) {
@@ -130,9 +129,9 @@ export class Slab {
   }
 
   /**
-   * The same memory, in another ring as well. Only of one that is full, so that neither of the two fills it any more.
+   * A slab on the same memory for another ring. This slab must be full, so that neither ring fills it further.
    *
-   * @param chunks so many of those that ended before it are none of the other ring's
+   * @param chunks the number of earlier chunks that do not belong to the other ring
    */
   share(chunks: number): Slab {
     const { bytes, chunks: index, start } = this;
@@ -148,7 +147,11 @@ export class Slab {
     return shared;
   }
 
-  /** One as large, with a copy of the bytes up to an offset, where a chunk ends from now on. @param chunks as {@link share} */
+  /**
+   * A slab of the same capacity with a copy of the bytes up to `to`, where a chunk then ends.
+   *
+   * @param chunks as in {@link share}
+   */
   copyUpTo(to: number, chunks: number): Slab {
     const copy = new Slab(this.base, this.firstChunk - chunks, this.startsChunk, this.capacity);
     const length = to - this.base;
@@ -160,14 +163,14 @@ export class Slab {
     return copy;
   }
 
-  /** The offset behind the chunk that holds `offset`, or -1 when that chunk goes on in the next slab. */
+  /** The offset after the chunk that contains `offset`, or -1 if that chunk continues in the next slab. */
   chunkEnd(offset: number): number {
     const shift = this.start - this.base;
     const position = this.chunks.nextEnd(offset + shift, this.start + this.used);
     return position < 0 ? -1 : position + 1 - shift;
   }
 
-  /** Where the chunk begins that holds the byte at `offset`, or -1 when it began in the slab before. */
+  /** The start of the chunk that contains `offset`, or -1 if that chunk began in the previous slab. */
   chunkStart(offset: number): number {
     const shift = this.start - this.base;
     const position = this.chunks.previousEnd(this.start, offset + shift);
@@ -175,23 +178,19 @@ export class Slab {
     return this.startsChunk ? this.base : -1;
   }
 
-  /** Whether a chunk ends, and so another begins, at `offset`. */
+  /** Whether there is a chunk boundary at `offset`. */
   isBoundary(offset: number): boolean {
     return offset === this.base ? this.startsChunk : this.chunks.has(this.start + offset - this.base - 1);
   }
 
-  /**
-   * Chunks that ended at or before `offset`, since the stream's creation. The last answer is kept: of readers at the
-   * same place, only the first has them counted.
-   *
-   * @param from where the caller knows the answer already: counting starts there, if it is in this slab
-   * @param chunksBeforeFrom the answer for `from`
-   */
-  chunksBefore(offset: number, from = this.base, chunksBeforeFrom = this.firstChunk): number {
+  /** The number of chunks that ended at or before `offset`, since the stream's creation. */
+  chunksBefore(offset: number): number {
     if (offset === this.end) return this.firstChunk + this.chunkCount;
-    if (offset === this.countedTo) return this.countedChunks;
-    const isInside = from >= this.base && from <= offset;
-    const start = isInside ? from : this.base;
+    return this.firstChunk + this.chunksBetween(this.base, offset);
+  }
+
+  /** The number of chunks that ended after `from` and at or before `to`. */
+  chunksBetween(from: number, to: number): number {
     const shift = this.start - this.base;
     this.countedChunks =
       (isInside ? chunksBeforeFrom : this.firstChunk) + this.chunks.count(start + shift, offset + shift);

@@ -2,41 +2,47 @@ import type { Durability } from '../protocol/words.ts';
 import type { History } from './history.ts';
 
 /**
- * What follows a stream and keeps it elsewhere, such as on disk. Order stays decided by the append; a log comes behind.
+ * The log of a stream: stores its bytes elsewhere, such as on disk. Append decides the order, and the log follows.
  *
  *     floor of the ring        saved   readable            end
  *        ▼                       ▼        ▼                 ▼
  *     ───┼───────────────────────┼────────┼─────────────────┤
- *         may leave the ring      stays    not told to readers
+ *         may leave the ring      stays    hidden from readers
  *
  * A stream without a log pays one comparison for each append, and nothing for each delivered run.
  */
 export interface StreamLog {
-  /** What it can give back. */
+  /** The part of the stream that can be read back from the log. */
   readonly history: History;
-  /** What {@link whenSaved} promises. */
+  /** The durability that {@link whenSaved} guarantees. */
   readonly durability: Durability;
   /**
-   * Up to where readers may be given bytes. What is behind might still be lost in a crash, and its offsets then mean
-   * other bytes.
+   * The end of the bytes that readers may receive. Later bytes might still be lost in a crash, after which their
+   * offsets would refer to other bytes.
    */
   readonly readable: number;
-  /** Whether readers may see that the stream has ended: the end would survive a crash. */
+  /** Whether readers may see the end of the stream, because it would survive a crash. */
   readonly isEndReadable: boolean;
   /** The ring may evict bytes below this offset. */
   readonly saved: number;
-  /** False while more waits to be saved than may: writers wait, until {@link whenRoom}. True where waiting is no use. */
+  /**
+   * False while the backlog exceeds its limit: writers then wait with {@link whenRoom}. True also if waiting is
+   * pointless.
+   */
   readonly hasRoom: boolean;
   /** Whether `length` more bytes may be appended now. */
-  takesAtOnce(length: number): boolean;
-  /** @throws where nothing can be saved, so that nothing must be appended */
+  acceptsNow(length: number): boolean;
+  /** @throws if the log cannot be written, so nothing may be appended */
   requireWritable(): void;
-  /** @throws the same, and where `length` more bytes are too many for a writer that does not wait */
+  /**
+   * @throws as {@link requireWritable}, and if the backlog has no room for `length` bytes of a writer that does not
+   * wait
+   */
   requireRoom(length: number): void;
-  /** Something was appended, or the stream has ended: once for each time. */
+  /** Called for each append and for the end of the stream. */
   changed(): void;
-  /** Calls `wake` once, when there may be room. */
+  /** Calls `wake` once, when the backlog may have room. */
   whenRoom(wake: () => void): void;
-  /** Settles when all that has changed until now is as safe as was asked for; undefined where it is already. */
+  /** Settles when all changes so far have the configured durability; undefined if they already have. */
   whenSaved(): Promise<void> | undefined;
 }

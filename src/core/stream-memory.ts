@@ -1,33 +1,38 @@
-/** A stream's part of a budget: what its ring and its readers hold, and how it gives way. */
+/** A stream's share of a budget: the memory of its ring and its readers, and how it is evicted. */
 import { limitReached } from '../errors/index.ts';
 import type { MemoryHolder, MemoryLedger } from './budget.ts';
 import type { Ring } from './ring.ts';
 import { MIN_SLAB, slabMemory } from './slab-memory.ts';
 
-/** What a stream is charged beside its bytes: itself, its name, its place in tables; more than its smallest slab. */
+/**
+ * The fixed charge of a stream in bytes: the object, its name and its table entries. It is larger than the smallest
+ * slab.
+ */
 export const STREAM_COST = 4 * 1024;
 
-/** Bytes that each character of its name costs: it stands in several tables, with the directories it makes. */
+/**
+ * Bytes charged per character of the name. The name is stored in several tables, together with the directories in it.
+ */
 const NAME_COST = 4;
 
-/** A stream, as its part of a budget sees it. */
+/** The view of a stream that its memory accounting uses. */
 export interface MemoryUser {
   readonly name: string | undefined;
   readonly ring: Ring;
-  /** What it retains is about to become less. */
+  /** Called before retained bytes are evicted. */
   willChange(): void;
   readers(): Iterable<{
-    /** The offset of the next byte it can be given. */
+    /** The offset of the next byte that the reader can receive. */
     readonly nextOffset: number;
-    /** Nothing below `floor` can be kept for it. */
+    /** The bytes below `floor` can no longer be kept for this reader. */
     lostBelow(floor: number): void;
   }>;
 }
 
 /**
- * Requires that one more stream fits into a budget together with the slabs that it begins with.
+ * Requires room in a budget for one more stream together with its initial slabs.
  *
- * @throws MEMORY_LIMIT; nothing has been evicted then
+ * @throws MEMORY_LIMIT, before anything is evicted
  */
 export function requireMemoryFor(budget: MemoryLedger, name: string | undefined, bytes: number): void {
   if (!budget.canHold(bytes + costOf(name))) throw limitReached('MEMORY_LIMIT', 'memory', budget.limit);
@@ -45,7 +50,7 @@ export class StreamMemory implements MemoryHolder {
   private readonly cost: number;
   private released = false;
 
-  /** @throws MEMORY_LIMIT where there is no room for one more stream */
+  /** @throws MEMORY_LIMIT if there is no room for another stream */
   constructor(budget: MemoryLedger, stream: MemoryUser) {
     this.budget = budget;
     this.stream = stream;
@@ -53,7 +58,7 @@ export class StreamMemory implements MemoryHolder {
     if (!budget.join(this.cost)) throw limitReached('MEMORY_LIMIT', 'memory', budget.limit);
   }
 
-  /** The stream has no path and no reader any more. Idempotent. */
+  /** Called when the stream has neither a path nor a reader any more. Idempotent. */
   release(): void {
     if (this.released) return;
     this.released = true;
@@ -62,59 +67,60 @@ export class StreamMemory implements MemoryHolder {
 
   // ── for the ring ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Takes memory for a slab, and gives its capacity: what was wished, or less where memory is short. */
+  /** Reserves memory for a slab and returns its capacity: `wish`, or less if memory is short. */
   takeSlab(wish: number): number {
     if (this.released) return wish;
     const { budget } = this;
     let capacity = wish;
     if (!budget.fits(slabMemory(wish))) {
-      // A few slabs each, however many streams there are: a large one would drive out everything its stream has.
+      // Leaves room for a few slabs per stream, however many streams there are: one large slab would evict everything
+      // else of its stream.
       while (capacity > MIN_SLAB && capacity > budget.share / 4) capacity = Math.max(MIN_SLAB, capacity / 2);
     }
     budget.hold(this, slabMemory(capacity));
     return capacity;
   }
 
-  /** A slab has left the ring, for good or into the hands of a reader. */
+  /** A slab was evicted from the ring. A reader may have taken it over. */
   giveSlab(bytes: number): void {
     if (!this.released) this.budget.change(this, -bytes);
   }
 
-  /** Takes memory for slabs that come together, for which there is room by {@link requireMemoryFor}. */
+  /** Reserves memory for several existing slabs. {@link requireMemoryFor} has checked that there is room. */
   takeSlabs(bytes: number): void {
     this.budget.hold(this, bytes);
   }
 
-  /** What readers hold alone has changed. */
+  /** The memory that readers hold outside the ring has changed. */
   heldByReaders(change: number): void {
     if (!this.released) this.budget.change(this, change);
   }
 
-  /** Slabs have left: what readers took over of them may be more than they were. */
+  /** Called after evictions: the copies that readers took over may be larger than the evicted slabs. */
   settle(): void {
     this.budget.makeRoom();
   }
 
-  /** What it holds may be given up now, which before had to be saved first. */
-  mayGiveWay(): void {
+  /** The log has saved bytes, so slabs that had to wait for it can be evicted now. */
+  becameEvictable(): void {
     if (!this.released) this.budget.change(this, 0);
   }
 
   // ── for the budget ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  isWanted(): boolean {
+  isOldestUnread(): boolean {
     const { oldestEnd } = this.stream.ring;
     for (const reader of this.stream.readers()) if (reader.nextOffset < oldestEnd) return true;
     return false;
   }
 
-  isHeldBack(): boolean {
+  isOldestUnsaved(): boolean {
     const { ring } = this.stream;
-    return !ring.isEmpty && ring.oldestEnd > ring.hold;
+    return !ring.isEmpty && ring.oldestEnd > ring.evictLimit;
   }
 
-  /** What readers hold alone is older than all that is in the ring, so it goes first. */
-  giveWay(): boolean {
+  /** Memory that readers hold outside the ring is older than the ring, so it is released first. */
+  evictOldest(): boolean {
     const before = this.held;
     this.loseBelow(this.stream.ring.floor);
     if (this.held < before) return true;

@@ -1,6 +1,6 @@
 /**
- * What streams may have in common. A server has thousands that differ in nothing but their names, so what holds for all
- * of them is checked once and kept once.
+ * Options that streams can share. A server has thousands of streams that differ only in their names, so common options
+ * are validated and stored once.
  */
 import { ledgerOf, type MemoryLedger } from './budget.ts';
 import { lagStrategyOf } from './lag/index.ts';
@@ -21,7 +21,7 @@ export class StreamRules {
   /** The largest slab of a ring, in bytes. */
   readonly maxSlab: number;
 
-  /** @throws RangeError for sizes and times that are none, INVALID_PARAMETER for what is no policy */
+  /** @throws RangeError for an invalid size or time, INVALID_PARAMETER for an unknown policy */
   constructor(options: StreamRulesOptions) {
     this.retention = assertPositive('retention', options.retention);
     this.maxLag = assertPositive('maxLag', options.maxLag);
@@ -36,8 +36,8 @@ export class StreamRules {
   }
 
   /**
-   * How far a reader may fall behind that has not caught up yet: by all that is retained, and a slab more, so that what
-   * is appended between its opening and its first read costs it nothing, however full the ring is (contract 17).
+   * The allowed lag of a reader that has not caught up yet: all retained bytes plus one slab, so that bytes appended
+   * between its opening and its first read cost it nothing, even if the ring is full (contract 17).
    */
   get joinerLag(): number {
     return Math.max(this.retention + this.maxSlab, this.maxLag);

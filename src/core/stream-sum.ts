@@ -1,22 +1,22 @@
 /**
- * A sum of what many streams have come to, in which those stand that do not change just now: with it, adding up a million
- * streams takes as long as adding up those that are in use.
+ * A running sum of the counters of streams that are currently unchanged. With it, totalling a million streams takes
+ * only as long as totalling the active ones.
  */
 import type { Stream } from './public.ts';
 
-/** A stream, as a sum sees it. */
+/** The view of a stream that a sum uses. */
 export interface SummedStream extends Stream {
-  /** The position of its counts in a sum; undefined while they are read one by one or not added up at all. */
+  /** The sum that includes the stream's counters; undefined while they are read individually or not summed at all. */
   sum: StreamSum | undefined;
-  /** Removed, expired or shut down: nothing can be appended, and no reader opened. */
+  /** Removed, expired or shut down: nothing can be appended and no reader can be opened. */
   readonly isGone: boolean;
   /** The offset of the next byte to be written. */
   readonly writtenEnd: number;
 }
 
 export interface StreamSum {
-  /** The counts of a stream that stands in the sum are about to change: it has to be looked at by itself. */
+  /** The counters of a stream in the sum are about to change, so from now on they must be read individually. */
   leave(stream: SummedStream): void;
-  /** Bytes of a stream that stands in the sum were delivered, to a reader that had been closed before. */
+  /** A closed reader of a stream in the sum has taken bytes. */
   deliveredLate(bytes: number): void;
 }

@@ -1,10 +1,10 @@
 /**
- * A stream: one writer's end that decides the order of all bytes, one ring that holds them, any number of readers.
+ * A stream: one append path that decides the order of all bytes, one ring that holds them, any number of readers.
  *
- *     append ─► ring ─► (end of the event-loop turn) flush ─► the readers that wait
+ *     append ─► ring ─► (end of the event-loop turn) flush ─► waiting readers
  *
- * `append` is synchronous and is the only place where order is decided: all readers see the same order. It never touches
- * readers; readers that wait are woken once per turn of the event loop, after all appends of that turn.
+ * `append` is synchronous and is the only place that decides order, so all readers see the same order. It does not
+ * touch readers: waiting readers are woken once per turn of the event loop, after all appends of that turn.
  */
 import { createError, type StreamFSError } from '../errors/index.ts';
 import { type Durability, END_STATUS_RULE, isEndStatus } from '../protocol/words.ts';
@@ -22,6 +22,7 @@ import type { StreamLog } from './stream-log.ts';
 import { type MemoryUser, StreamMemory } from './stream-memory.ts';
 import { StreamRules } from './stream-rules.ts';
 import type { StreamSum, SummedStream } from './stream-sum.ts';
+import { StreamWithHistory } from './stream-with-history.ts';
 import {
   type EndReason,
   type LagPolicy,
@@ -31,46 +32,47 @@ import {
   type ReaderStart,
 } from './types.ts';
 import { assertBytes, assertFrom, assertOffset } from './validate.ts';
-import { WholeStream } from './whole-stream.ts';
 
 const NO_BYTES = new Uint8Array(0);
 
-/** Of the last reader of any stream. */
+/** The id of the newest reader of any stream. */
 let lastReaderId = 0;
 
 export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
-  /** Its owner's name for it, for messages only. */
+  /** A name chosen by the owner, used only in messages. */
   readonly name: string | undefined;
   readonly generation: string;
-  /** What it may have in common with others. */
+  /** The options that the stream may share with others. */
   rules: StreamRules;
-  /** Whose bytes it begins with, where it is a fork. */
+  /** The stream that this one was forked from, if any. */
   readonly origin: StreamOrigin | undefined;
   readonly createdAt: number;
-  /** When it was last written to or touched, in milliseconds since 1970 (contract 6). */
+  /** Time of the last write or touch, in milliseconds since 1970 (contract 6). */
   modifiedAt: number;
 
-  /** For readers only: what they read from. */
+  /** The ring that readers read from. Only for readers. */
   readonly ring: Ring;
-  /** Its part of the budget. */
+  /** The stream's share of the budget. */
   readonly memory: StreamMemory | undefined;
   readonly firstOffset: number;
-  /** Undefined until there has been a reader. */
+  /** Undefined until the first reader is opened. */
   private readerSet: ReaderSet | undefined;
-  /** Bytes to keep. */
+  /** The number of newest bytes to keep in the ring. */
   private kept: number;
-  /** Where readers may begin, for streams whose bytes have a format. Given by the owner before the first byte. */
+  /**
+   * Finds the places where readers may begin, if the bytes have a known format. Set by the owner before the first byte.
+   */
   format: StreamFormat | undefined;
   private reason: EndReason | undefined;
   private status: string | undefined;
-  /** What keeps it elsewhere as well. */
+  /** The log that also stores the stream, if any. */
   private log: StreamLog | undefined;
-  /** Removed, expired or shut down, also where its writer had ended it before: no new reader can open it. */
+  /** Removed, expired or shut down, even if the writer had ended the stream before: no new reader can open it. */
   isGone = false;
-  /** The position of its counts in a sum; undefined while they are read one by one or not added up at all. */
+  /** The sum that includes the stream's counters; undefined while they are read individually or not summed at all. */
   sum: StreamSum | undefined;
 
-  /** One of many streams, which share their rules. */
+  /** Creates a stream that shares its rules with others. */
   constructor(own: StreamIdentity, rules: StreamRules);
   constructor(options: StreamOptions);
   constructor(options: StreamIdentity | StreamOptions, rules = new StreamRules(options as StreamOptions)) {
@@ -90,8 +92,8 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   }
 
   /**
-   * Takes other rules, of the same budget. Only before the first byte: nothing has been kept, lost or waited for by the
-   * old ones yet. Readers that asked for a policy keep it; the others take the new one.
+   * Replaces the rules by others with the same budget. Allowed only before the first byte, while the old rules have not
+   * yet affected anything. Readers that requested a policy keep it; the others get the new one.
    */
   adopt(rules: StreamRules): void {
     if (this.writtenEnd > this.firstOffset) throw new Error('a stream takes other rules only before its first byte');
@@ -103,12 +105,12 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     this.keepForReaders(this.readerSet);
   }
 
-  /** Number of newest bytes that it keeps for readers that join later. */
+  /** The number of newest bytes kept for readers that join later. */
   get retention(): number {
     return this.rules.retention;
   }
 
-  /** Bytes a reader that has caught up once may fall behind. */
+  /** Bytes that a reader may lag once it has caught up. */
   get maxLag(): number {
     return this.rules.maxLag;
   }
@@ -117,17 +119,23 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     return this.rules.onLag;
   }
 
-  /** The oldest offset a new reader may start at: exactly `retention` bytes before the end, 0 while less was written. */
+  /**
+   * The oldest offset at which a new reader may start: exactly `retention` bytes before the end, or 0 while fewer bytes
+   * were written.
+   */
   get startOffset(): number {
     return Math.max(this.ring.floor, this.endOffset - this.rules.retention);
   }
 
-  /** The offset behind the last byte that may be read. */
+  /** The offset after the last readable byte. */
   get endOffset(): number {
     return this.log === undefined ? this.ring.end : this.log.readable;
   }
 
-  /** The offset of the next byte to be written: beyond {@link endOffset} while a log has yet to save what is between. */
+  /**
+   * The offset of the next byte to be written. Beyond {@link endOffset} while a log has not yet saved the bytes in
+   * between.
+   */
   get writtenEnd(): number {
     return this.ring.end;
   }
@@ -137,17 +145,17 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     return this.endOffset - this.firstOffset;
   }
 
-  /** Why there will be nothing more to read; undefined while there may be. */
+  /** Why readers get no more bytes; undefined while they may. */
   get endReason(): EndReason | undefined {
     return this.log === undefined || this.log.isEndReadable ? this.reason : undefined;
   }
 
-  /** Why nothing can be written any more; undefined while it can. Readers may not have seen the end yet. */
+  /** Why the stream no longer accepts writes; undefined while it does. Readers may not have seen the end yet. */
   get closedBy(): EndReason | undefined {
     return this.reason;
   }
 
-  /** What the writer that ended it said of how it ended, such as `exit 3` (contract 100). */
+  /** The end status that the writer gave, such as `exit 3` (contract 100). */
   get endStatus(): string | undefined {
     return this.status;
   }
@@ -160,7 +168,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     return (this.readerSet?.readers ?? emptySet<CursorReader>()).values();
   }
 
-  /** Losses of all readers there ever were, in bytes and in chunks (contract 8). */
+  /** Losses of all readers, including closed ones, in bytes and in chunks (contract 8). */
   get skippedBytes(): number {
     return this.readerSet?.skippedBytes ?? 0;
   }
@@ -170,10 +178,11 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   }
 
   /**
-   * Appends bytes as one piece, now, without regard to readers, and returns the new end offset. The bytes are copied: the
-   * caller may reuse its memory. They become chunks of at most 64 KiB. An empty array changes nothing.
+   * Appends bytes contiguously and immediately, regardless of readers, and returns the new end offset. The bytes are
+   * copied: the caller may reuse its memory. They become chunks of at most 64 KiB. An empty array changes nothing. If
+   * it throws, nothing was written.
    *
-   * @throws as {@link requireOpen} after the end (contract 3), STREAM_FULL beyond 2^53 - 1 (contract 15); nothing is written then
+   * @throws as {@link requireOpen} after the end (contract 3), STREAM_FULL beyond 2^53 - 1 (contract 15)
    */
   append(bytes: Uint8Array): number {
     assertBytes(bytes);
@@ -185,7 +194,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
       return this.appendLogged(bytes, log);
     }
     if (bytes.length > MAX_OFFSET - ring.end) throw createError('STREAM_FULL', { max: MAX_OFFSET });
-    // Once a turn is exact enough: asking for the time costs more than copying a small chunk.
+    // Once per turn is exact enough: reading the clock costs more than copying a small chunk.
     if (readerSet === undefined || !readerSet.isFlushDue) this.modifiedAt = this.rules.now();
     this.appendChunks(bytes);
     readerSet?.changed();
@@ -200,7 +209,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     }
   }
 
-  /** The same with a log, of which the readers wait to hear. */
+  /** Like {@link append}, but readers wait until the log has saved the bytes. */
   private appendLogged(bytes: Uint8Array, log: StreamLog): number {
     const { ring } = this;
     if (bytes.length > MAX_OFFSET - ring.end) throw createError('STREAM_FULL', { max: MAX_OFFSET });
@@ -217,24 +226,25 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     this.ring.evict(this.ring.end - this.kept);
   }
 
-  /** Readers have come or gone: keep what they may lag and the retention, and nothing more. */
+  /** Adjusts the number of bytes to keep after a reader was opened or closed. */
   private keepForReaders(readerSet: ReaderSet): void {
     const { joinerLag, retention } = this.rules;
     this.kept = readerSet.readers.size === 0 ? retention : joinerLag + readerSet.gate.slack;
   }
 
   /**
-   * Appends like {@link append}, but waits where a reader has asked writers to (contract 20, `block`), and lets readers
-   * keep up with a long one. Still one piece: no other `write` comes in between. Returns nothing where there was
-   * nothing to wait for. The caller may reuse its memory as soon as this returns (contract 2): what waits is copied.
+   * Appends like {@link append}, but waits for readers with the policy `block` (contract 20), and lets readers keep up
+   * with a long write. The write is still contiguous: no other `write` is interleaved. Returns undefined if there was
+   * nothing to wait for. The caller may reuse its memory as soon as this returns (contract 2): bytes that wait are
+   * copied.
    *
-   * @throws like {@link append}. A stream that ends in the middle of a long write keeps what was written until then
+   * @throws like {@link append}. If the stream ends in the middle of a long write, the bytes written until then stay
    */
   write(bytes: Uint8Array): void | Promise<void> {
     const { readerSet, log } = this;
     if (
-      (readerSet === undefined || readerSet.takesAtOnce(bytes.length)) &&
-      (log === undefined || log.takesAtOnce(bytes.length))
+      (readerSet === undefined || readerSet.acceptsNow(bytes.length)) &&
+      (log === undefined || log.acceptsNow(bytes.length))
     ) {
       this.append(bytes);
       return undefined;
@@ -242,24 +252,27 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     assertBytes(bytes);
     this.requireOpen();
     if (bytes.length > MAX_OFFSET - this.ring.end) throw createError('STREAM_FULL', { max: MAX_OFFSET });
-    const { gate } = this.readersOrNone();
-    const append = log === undefined ? (part: Uint8Array) => this.append(part) : this.passLogged(log);
-    // Not by `slice`: that of a Buffer is no copy.
-    return gate.pass(new Uint8Array(bytes), append);
+    const { gate } = this.ensureReaderSet();
+    const append = log === undefined ? (part: Uint8Array) => this.append(part) : this.appendAfterWait(log);
+    // Not `slice`: `Buffer.slice` does not copy.
+    return gate.write(new Uint8Array(bytes), append);
   }
 
   /**
-   * Waits as {@link write} does before `length` bytes, for a writer whose bytes arrive by another way; undefined where there
-   * is nothing to wait for.
+   * Waits as {@link write} does before a write of `length` bytes, for writers that append by other means. Undefined if
+   * there is nothing to wait for.
    */
   whenRoom(length: number): void | Promise<void> {
     const { readerSet } = this;
-    if (readerSet === undefined || readerSet.takesAtOnce(length)) return undefined;
-    return readerSet.gate.pass(NO_BYTES, () => undefined);
+    if (readerSet === undefined || readerSet.acceptsNow(length)) return undefined;
+    return readerSet.gate.write(NO_BYTES, () => undefined);
   }
 
-  /** What a writer that has waited for room appends: others may have come meanwhile, so there may be none again. */
-  private passLogged(log: StreamLog): (part: Uint8Array) => void {
+  /**
+   * The append function of a writer that has waited for room in the log. It does not require room again, because other
+   * writers may have used it in the meantime.
+   */
+  private appendAfterWait(log: StreamLog): (part: Uint8Array) => void {
     return (part) => {
       this.requireOpen();
       log.requireWritable();
@@ -267,7 +280,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     };
   }
 
-  private readersOrNone(): ReaderSet {
+  private ensureReaderSet(): ReaderSet {
     if (this.readerSet === undefined) {
       this.readerSet = new ReaderSet(this);
       this.readerSet.gate.log = this.log;
@@ -275,47 +288,54 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     return this.readerSet;
   }
 
-  // ── kept elsewhere ─────────────────────────────────────────────────────────────────────────────────────────────
+  // ── log ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** From now on a log keeps it as well: nothing leaves the ring, and nothing is read, before the log says so. */
+  /**
+   * Attaches a log. From now on the ring evicts only saved bytes, and readers get only bytes that the log has made
+   * readable.
+   */
   attachLog(log: StreamLog): void {
     this.log = log;
-    this.ring.hold = log.saved;
+    this.ring.evictLimit = log.saved;
     if (this.readerSet === undefined) return;
     this.readerSet.gate.log = log;
-    for (const reader of this.readerSet.readers) reader.historyCame(log.history);
+    for (const reader of this.readerSet.readers) reader.attachHistory(log.history);
   }
 
-  /** What its log says of it has changed: what is saved, what may be read, or whether it has ended for readers. */
-  logMoved(): void {
+  /** The state of the log has changed: the saved offset, the readable offset, or whether readers may see the end. */
+  logChanged(): void {
     const { log, ring } = this;
     if (log === undefined) return;
-    ring.hold = log.saved;
+    ring.evictLimit = log.saved;
     ring.evict(ring.end - this.kept);
-    this.memory?.mayGiveWay();
+    this.memory?.becameEvictable();
     this.readerSet?.changed();
   }
 
-  /** What lies below is to be read no more, although it is in memory. Readers there get a gap. */
+  /** Makes the bytes below `offset` unreadable although they are in memory. Readers positioned there get a gap. */
   forgetBelow(offset: number): void {
     this.ring.evict(offset);
     this.readerSet?.changed();
   }
 
-  /** What {@link whenSaved} promises; undefined where nothing keeps it elsewhere. */
+  /** The guarantee of {@link whenSaved}; undefined without a log. */
   get durability(): Durability | undefined {
     return this.log?.durability;
   }
 
-  /** Settles when all that has happened to it is as safe as its log promises; undefined where there is nothing to wait for. */
+  /**
+   * Settles when all changes so far have the durability that the log guarantees; undefined if there is nothing to wait
+   * for.
+   */
   whenSaved(): Promise<void> | undefined {
     return this.log?.whenSaved();
   }
 
   /**
-   * Moves the end over bytes that were never here: they were written elsewhere, or before. Readers below get a gap.
+   * Advances the end over bytes that were never in this ring, because they were written elsewhere or earlier. Readers
+   * below get a gap.
    *
-   * @param chunks number of chunks that end among them
+   * @param chunks the number of chunks that end among these bytes
    */
   skipTo(offset: number, chunks: number): void {
     assertOffset('offset', offset);
@@ -325,34 +345,37 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     this.readerSet?.changed();
   }
 
-  /** Chunks that ended at or before an offset from the ring's floor to its end. */
+  /** The number of chunks that ended at or before an offset, which must be in the ring. */
   chunksAt(offset: number): number {
     const { ring } = this;
     return offset >= ring.end ? ring.chunkCount : ring.locate(offset).chunksBefore(offset);
   }
 
-  /** Appends a chunk as it was, without a trace in any time or log: of a stream that is put together again. */
+  /** Appends a chunk during recovery, without updating the modification time or the log. */
   restoreChunk(chunk: Uint8Array): void {
     this.willChange();
     this.appendChunk(chunk);
   }
 
-  /** @throws STREAM_CLOSED after the end, with its reason; STREAM_SHUT_DOWN where its writers may come back to another */
+  /**
+   * @throws STREAM_CLOSED after the end, with its reason; STREAM_SHUT_DOWN after a shutdown, when writers may retry
+   * later
+   */
   requireOpen(): void {
     if (this.reason !== undefined) throw closedError(this.reason);
   }
 
-  /** Moves the modification time to now. */
+  /** Sets the modification time to now. */
   touch(): void {
     this.modifiedAt = this.rules.now();
   }
 
   /**
-   * No more appends. Readers get the bytes up to the end, then the end; history stays readable (contract 23, 29).
-   * Ending twice changes nothing: the first reason and its status stay.
+   * Ends the stream: no more appends. Readers get the bytes up to the end, then the end; retained bytes stay readable
+   * (contract 23, 29). Ending an ended stream changes nothing: the first reason and status stay.
    *
-   * @param status what the writer says of how it ended, such as `exit 3`
-   * @throws INVALID_PARAMETER for a status that is too long or has other characters than visible ASCII
+   * @param status the end status given by the writer, such as `exit 3`
+   * @throws INVALID_PARAMETER for a status that is too long or contains anything but visible ASCII and single spaces
    */
   end(reason: EndReason = 'ended', status?: string): void {
     if (status !== undefined && !isEndStatus(status)) {
@@ -373,7 +396,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     this.releaseIfGone();
   }
 
-  /** A stream whose path was removed is released with its last reader. */
+  /** Releases a stream without a path once it has no readers. */
   private releaseIfGone(): void {
     if (!this.isGone || this.readerCount > 0) return;
     this.memory?.release();
@@ -381,10 +404,10 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   }
 
   /**
-   * A new reader (contract 17, 25).
+   * Opens a reader (contract 17, 25).
    *
    * @throws OFFSET_GONE for an offset no longer retained, STREAM_RECREATED for another generation, INVALID_PARAMETER
-   * for a start or a policy that is none
+   * for an invalid start or policy
    */
   openReader(options: ReaderOptions = {}): CursorReader {
     if (options.generation !== undefined) this.requireGeneration(options.generation);
@@ -394,13 +417,13 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     const saved = reachesBack ? this.log?.history : undefined;
     const oldest = this.oldestOffset(saved);
     const wantedCursor = this.startCursor(start, saved);
-    // What is no longer retained is a gap first; the beginning of a format needs no place to join at.
+    // A start below the retained bytes begins with a gap. A start at the first byte of the stream needs no join point.
     const isBeginning = wantedCursor === this.firstOffset && wantedCursor < this.startOffset;
     const join = wantedCursor < oldest || isBeginning ? undefined : format?.join(wantedCursor, oldest);
     const cursor = join?.offset ?? wantedCursor;
     const { onLag } = options;
     const strategy = lagStrategyOf(onLag ?? this.rules.onLag);
-    const readerSet = this.readersOrNone();
+    const readerSet = this.ensureReaderSet();
     const hasOwnPolicy = onLag !== undefined;
     const id = ++lastReaderId;
     const reader = new CursorReader(this, readerSet, id, strategy, hasOwnPolicy, cursor, reachesBack, saved);
@@ -415,7 +438,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     return reader;
   }
 
-  /** The oldest byte that a start means, whether it is retained or not; undefined where that cannot be known. */
+  /** The first byte that a start refers to, retained or not; undefined if it cannot be determined. */
   private wantedOffset(start: ReaderStart): number | undefined {
     if ('from' in start) return start.from === 'earliest' ? this.firstOffset : undefined;
     return 'lastBytes' in start ? Math.max(this.firstOffset, this.endOffset - start.lastBytes) : undefined;
@@ -424,7 +447,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   /** @throws STREAM_RECREATED if `expected` is not this stream's generation */
   requireGeneration(expected: string): void {
     if (expected === this.generation) return;
-    throw createError('STREAM_RECREATED', { actual: this.generation, expected }, lifeDetails(expected));
+    throw createError('STREAM_RECREATED', { actual: this.generation, expected }, restartDetails(expected));
   }
 
   private startCursor(start: ReaderStart, history?: History): number {
@@ -454,17 +477,17 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     if (endReason !== undefined && offset > end) throw createError('OFFSET_BEYOND_END', { offset, end }, { end });
   }
 
-  /** The error for an offset no longer retained; it names the earliest that is (contract 25, 56). */
+  /** The error for an offset that is no longer retained; it contains the earliest retained offset (contract 25, 56). */
   offsetGone(offset: number, earliest = this.startOffset): StreamFSError {
     return createError('OFFSET_GONE', { offset, earliest }, { earliest });
   }
 
   /**
-   * The offset that a start means, including what only its log has. Lines are searched in memory only.
+   * The offset that a start refers to, including bytes that only the log has. Lines are searched in memory only.
    *
    * @throws as {@link openReader}
    */
-  startInWhole(start: ReaderStart): number {
+  startWithHistory(start: ReaderStart): number {
     const history = this.log?.history;
     const cursor = this.startCursor(start, history);
     return Math.min(Math.max(cursor, this.oldestOffset(history)), this.endOffset);
@@ -474,16 +497,16 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     return history === undefined ? this.startOffset : Math.min(this.startOffset, history.floor);
   }
 
-  /** All of it that there is, what its log has included. */
-  get whole(): WholeStream {
-    return new WholeStream(this, this.log?.history);
+  /** The stream including the bytes that only its log has. */
+  get withHistory(): StreamWithHistory {
+    return new StreamWithHistory(this, this.log?.history);
   }
 
   // ── chunks and lines ───────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Where the chunk begins that holds the byte at `offset`; the oldest offset retained if that is later. An offset at
-   * which a chunk begins, or the end of the stream, stays.
+   * The start of the chunk that contains `offset`, or the oldest retained offset if that is later. A chunk start and
+   * the end of the stream are returned unchanged.
    *
    * @throws OFFSET_GONE
    */
@@ -493,15 +516,19 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     return Math.max(this.startOffset, this.ring.chunkStart(offset));
   }
 
-  /** The offset behind the chunk that holds the byte at `offset`; the end of the stream for its end. @throws OFFSET_GONE */
+  /**
+   * The offset after the chunk that contains `offset`. The end of the stream is returned unchanged.
+   *
+   * @throws OFFSET_GONE
+   */
   chunkEnd(offset: number): number {
     if (offset < this.startOffset) throw this.offsetGone(offset);
     return this.ring.chunkEnd(offset);
   }
 
   /**
-   * Where the line begins that holds the byte at `offset`, from the oldest retained to the end; undefined where its
-   * beginning is no longer retained.
+   * The start of the line that contains `offset`, which must be retained or the end; undefined if that start is no
+   * longer retained.
    */
   lineStart(offset: number): number | undefined {
     const { startOffset } = this;
@@ -510,24 +537,25 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     return this.isLineStart(startOffset) ? startOffset : undefined;
   }
 
-  /** Where the first line begins of which the beginning is retained; the end of the stream where there is none. */
+  /** The first retained line start; the end of the stream if there is none. */
   firstLineStart(): number {
     const { startOffset } = this;
     return this.isLineStart(startOffset) ? startOffset : this.lineEnd(startOffset);
   }
 
-  /** The offset behind the line that holds the byte at `offset`; the end of the stream where that line has no end yet. */
+  /** The offset after the line that contains `offset`; the end of the stream if that line is unfinished. */
   lineEnd(offset: number): number {
     const newline = this.ring.newlineFrom(offset);
     return newline < 0 ? this.endOffset : Math.min(this.endOffset, newline + 1);
   }
 
   private isLineStart(offset: number): boolean {
-    return offset === this.firstOffset || this.ring.isBehindNewline(offset);
+    return offset === this.firstOffset || this.ring.followsNewline(offset);
   }
 
   /**
-   * The bytes at an absolute offset, without a reader: as many as lie together, at most `max`. Undefined at the end.
+   * The bytes at an absolute offset, without a reader: as many as are contiguous in memory, at most `max`. Undefined at
+   * the end.
    *
    * @throws OFFSET_GONE
    */
@@ -540,19 +568,19 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   }
 
   /**
-   * The bytes between two offsets that are retained, without a copy. They stay unchanged for as long as they are
-   * referenced, also after they were evicted.
+   * The bytes between two retained offsets, without a copy. They stay unchanged for as long as they are referenced,
+   * even after eviction.
    */
   retainParts(from: number, to: number): Uint8Array[] {
     return this.partsBetween(from, to, (slab, at, end) => slab.retain(at, end));
   }
 
-  /** The oldest offset in memory: below {@link startOffset} where readers need more than is retained. */
+  /** The oldest offset in memory. It is below {@link startOffset} while readers need more than the retained bytes. */
   get oldestHeld(): number {
     return this.ring.floor;
   }
 
-  /** The bytes between two offsets that are held, where they lie: good until the next append. */
+  /** The bytes between two offsets in memory, without a copy. Valid until the next append. */
   borrowParts(from: number, to: number): Uint8Array[] {
     return this.partsBetween(from, to, (slab, at, end) => slab.borrow(at, end));
   }
@@ -568,7 +596,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     return parts;
   }
 
-  /** A copy of the bytes retained from a start on (contract 34). */
+  /** A copy of the retained bytes from a start on (contract 34). */
   snapshot(start: ReaderStart = { from: 'earliest' }): { data: Uint8Array; offset: number } {
     const { parts, offset } = this.partsFrom(start, (slab, at, to) => slab.borrow(at, to));
     const data = new Uint8Array(this.endOffset - offset);
@@ -580,7 +608,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     return { data, offset };
   }
 
-  /** The same bytes where they lie, without a copy. They stay as they are for as long as something refers to them. */
+  /** Like {@link snapshot}, but without a copy. The bytes stay unchanged for as long as they are referenced. */
   retainSnapshot(start: ReaderStart = { from: 'earliest' }): { parts: Uint8Array[]; offset: number } {
     return this.partsFrom(start, (slab, at, to) => slab.retain(at, to));
   }
@@ -623,7 +651,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
 
   // ── for the ring and the readers ───────────────────────────────────────────────────────────────────────────────
 
-  /** Its counts are about to change, or to change from now on. */
+  /** The stream's counters are about to change, so it must leave the sum. */
   willChange(): void {
     const { sum } = this;
     if (sum === undefined) return;
@@ -631,16 +659,16 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     sum.leave(this);
   }
 
-  /** A reader that was closed has got what it had peeked before. */
+  /** A closed reader has taken bytes that it had peeked before. */
   deliveredLate(bytes: number): void {
     this.sum?.deliveredLate(bytes);
   }
 
-  slabLeaves(slab: Slab): void {
-    this.readerSet?.slabLeaves(slab);
+  beforeEvict(slab: Slab): void {
+    this.readerSet?.beforeEvict(slab);
   }
 
-  /** A reader of its has been closed. */
+  /** One of the stream's readers was closed. */
   readerLeft(readerSet: ReaderSet): void {
     this.keepForReaders(readerSet);
     if (readerSet.readers.size === 0) this.ring.evict(this.ring.end - this.kept);
@@ -649,12 +677,12 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   }
 }
 
-/** The error of a write to a stream that has ended. */
+/** The error for a write to an ended stream. */
 export function closedError(reason: EndReason): StreamFSError {
   return reason === 'shutdown' ? createError('STREAM_SHUT_DOWN') : createError('STREAM_CLOSED', {}, { reason });
 }
 
-/** What is known of a stream that is asked for by its generation and not there: whether it was lost with its server. */
-export function lifeDetails(generation: string): { server_restarted?: true } {
+/** Error details for a generation that does not exist: whether it was lost in a server restart. */
+export function restartDetails(generation: string): { server_restarted?: true } {
   return isOfThisProcess(generation) ? {} : { server_restarted: true };
 }

@@ -1,11 +1,11 @@
 import type { EndReason, LagPolicy } from '../protocol/words.ts';
 
-/** The words of the core: see docs/protocol.md for the glossary. */
+/** The types and constants of the core. docs/protocol.md has the glossary of their terms. */
 
-/** The largest chunk, in bytes; a longer append is cut into several (contract 21). */
+/** The largest chunk, in bytes; a longer append is split into several (contract 21). */
 export const MAX_CHUNK = 64 * 1024;
 
-/** The largest offset a stream can reach: beyond it a JavaScript number is no longer exact (contract 15). */
+/** The largest offset a stream can reach. JavaScript numbers beyond it are not exact (contract 15). */
 export const MAX_OFFSET = Number.MAX_SAFE_INTEGER;
 
 export { type EndReason, LAG_POLICIES, type LagPolicy } from '../protocol/words.ts';
@@ -13,7 +13,10 @@ export { type EndReason, LAG_POLICIES, type LagPolicy } from '../protocol/words.
 /** Where a reader starts (contract 25). */
 export type ReaderStart =
   | { from: 'earliest' | 'live' }
-  /** An absolute offset. One no longer retained is OFFSET_GONE, or with `skip` a gap to the earliest. */
+  /**
+   * An absolute offset. If it is no longer retained, opening fails with OFFSET_GONE, or with `skip` begins with a gap
+   * up to the earliest retained offset.
+   */
   | { offset: number; onExpired?: 'error' | 'skip' | undefined }
   | { lastBytes: number }
   | { lastLines: number };
@@ -21,24 +24,24 @@ export type ReaderStart =
 export interface ReaderOptions {
   /** Default: `{ from: 'earliest' }`. */
   start?: ReaderStart | undefined;
-  /** Default: the stream's. */
+  /** Default: the policy of the stream. */
   onLag?: LagPolicy | undefined;
-  /** Refuse with STREAM_RECREATED if the stream has another generation. */
+  /** Fail with STREAM_RECREATED if the stream has another generation. */
   generation?: string | undefined;
   /**
-   * Begin with a gap where `from: 'earliest'` or `lastBytes` would reach further back than what is retained (contract
-   * 90). The reader has not lost those bytes: they do not count as skipped. Default false.
+   * Begin with a gap if `from: 'earliest'` or `lastBytes` reaches further back than the retained bytes (contract 90).
+   * The reader has not lost those bytes, so they do not count as skipped. Default false.
    */
   reportTrimmed?: boolean | undefined;
   /**
-   * `boundary`: where the stream's bytes have a format, begin where that can be understood, and go on at such a place
-   * after a gap. `any`, the default: at the byte that is meant.
+   * `boundary`: if the stream's bytes have a known format, start, and resume after each gap, at a place where that
+   * format can be decoded. `any`, the default: start at exactly the requested byte.
    */
   join?: 'boundary' | 'any' | undefined;
   /**
-   * Reach back, where the stream is kept on disk, to what is there and not in memory any more. Until it has caught up
-   * no policy applies to such a reader; from then on its policy does, except that with `drop-oldest` it reads from disk
-   * the bytes that it would lose. Default false.
+   * Also read bytes that are no longer in memory, if the stream is kept on disk. No lag policy applies to such a reader
+   * until it has caught up. After that its own policy applies, except that with `drop-oldest` it reads from disk the
+   * bytes that it would otherwise lose. Default false.
    */
   reachBack?: boolean | undefined;
 }
@@ -47,22 +50,22 @@ export interface DataRecord {
   type: 'data';
   /** Offset of the first byte. */
   offset: number;
-  /** A view of the stream's own memory: to be read, never written. It stays valid for as long as it is held. */
+  /** A view of the stream's own memory. Do not write to it. It stays valid for as long as it is referenced. */
   data: Uint8Array;
 }
 
 /**
- * Bytes in place, possibly in several slabs, to be sent on. They are borrowed: they may change with the next append to any
- * stream, unless they are pinned. Readers at the same place get the same object, so that an encoding can see that it has
- * been encoded already.
+ * Bytes of a stream without a copy, possibly in several slabs, to be sent on. They are borrowed: the next append to any
+ * stream may change them unless they are pinned. Readers at the same position get the same object, so that an encoder
+ * can detect that the run is already encoded.
  */
 export interface BorrowedRun {
   type: 'run';
   /** Offset of the first byte. */
   offset: number;
-  /** Bytes in all parts. */
+  /** Total bytes in all parts. */
   length: number;
-  /** Views of the stream's own memory, in order: to be read, never written. */
+  /** Views of the stream's own memory, in order. Do not write to them. */
   parts: readonly Uint8Array[];
 }
 
@@ -72,7 +75,7 @@ export interface GapRecord {
   from: number;
   /** Offset of the first byte after the loss. */
   to: number;
-  /** Chunks of which at least one byte was lost. */
+  /** Chunks that lost at least one byte. */
   chunks: number;
 }
 
@@ -85,17 +88,17 @@ export interface EndRecord {
   type: 'end';
   offset: number;
   reason: EndReason;
-  /** What the writer that ended the stream said of how it ended (contract 100). */
+  /** The end status that the writer gave (contract 100). */
   status?: string | undefined;
 }
 
-/** What a read gives. Data and gaps follow each other without overlap or hole. */
+/** The result of a read. Data and gaps are contiguous: they neither overlap nor leave holes. */
 export type ReadRecord = DataRecord | GapRecord | CaughtUpRecord | EndRecord;
-/** The same, bytes as a run. */
+/** Like {@link ReadRecord}, but with the bytes as a run. */
 export type RunEvent = BorrowedRun | GapRecord | CaughtUpRecord | EndRecord;
 
 export interface ReadOptions {
-  /** Milliseconds to wait; afterwards the error READ_TIMEOUT. Default: wait for ever. 0 does not wait. */
+  /** Milliseconds to wait before failing with READ_TIMEOUT. 0 does not wait. Default: no limit. */
   timeout?: number | undefined;
   signal?: AbortSignal | undefined;
 }

@@ -1,4 +1,4 @@
-/** What the core accepts as a count of bytes or lines, or as an offset: anything else would make a reader stand nowhere. */
+/** Validates counts and offsets passed to the core: other values would leave a reader without a valid position. */
 
 import { createError } from '../errors/index.ts';
 import { isIntegerFrom } from '../units/index.ts';
@@ -18,7 +18,7 @@ export function assertFrom(from: string): void {
   throw createError('INVALID_PARAMETER', { name: 'from', reason: `it must be earliest or live, not ${from}` });
 }
 
-/** A size in bytes of which there must be some. */
+/** Requires a size of at least one byte. */
 export function assertPositive(name: string, value: number): number {
   if (!isIntegerFrom(1, value)) {
     throw new RangeError(`${name} must be a whole number of bytes from 1, not ${value}`);
@@ -27,9 +27,10 @@ export function assertPositive(name: string, value: number): number {
 }
 
 /**
- * What a program without types could give in place of bytes would be appended as something else, or as nothing.
+ * Untyped programs may pass other values, which would otherwise be appended as different bytes or as none.
  *
- * @throws TypeError unless `bytes` has elements of one byte. Not by `instanceof`: another realm has a Uint8Array of its own
+ * @throws TypeError unless `bytes` has elements of one byte. Does not use `instanceof`, because other realms have a
+ * different Uint8Array
  */
 export function assertBytes(bytes: Uint8Array): void {
   if (ArrayBuffer.isView(bytes) && bytes.BYTES_PER_ELEMENT === 1) return;

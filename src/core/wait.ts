@@ -1,22 +1,22 @@
-/** How programs wait: for as long as they like, and without leaving anything behind. */
+/** Waiting with a timeout and an abort signal, without leaking timers or listeners. */
 import { createError } from '../errors/index.ts';
 import type { ReadOptions } from './types.ts';
 
-/** The longest time a timer can wait, in milliseconds. */
+/** The longest timeout of a timer, in milliseconds. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** What is waited for: `begin` is given what to call when it has come, `end` takes that back, however the wait ended. */
+/** An event to wait for: `begin` registers the callback, `end` removes it, however the wait ended. */
 export interface Wakeable {
   begin: (wake: () => void) => void;
   end: (wake: () => void) => void;
 }
 
 /**
- * Waits until it is woken, and gives true; or until the time is up, and gives false. Leaves no timer and no listener
- * behind, and does not keep an otherwise finished process alive (contract 22).
+ * Waits until woken and returns true, or until the timeout and returns false. Leaves no timer and no listener behind,
+ * and does not keep an otherwise finished process alive (contract 22).
  *
- * @param milliseconds undefined: for as long as it takes
- * @throws the signal's reason when that aborts
+ * @param milliseconds undefined: no timeout
+ * @throws the abort reason of the signal
  */
 export function waitToBeWoken(
   { begin, end }: Wakeable,
@@ -46,9 +46,9 @@ export function waitToBeWoken(
 }
 
 /**
- * Waits until there is something to take, however often it is woken in vain.
+ * Waits until `take` returns something, however many wake-ups are spurious.
  *
- * @throws READ_TIMEOUT, or the signal's reason
+ * @throws READ_TIMEOUT, or the abort reason of the signal
  */
 export async function waitToTake<T>(
   news: Wakeable,

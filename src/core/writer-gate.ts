@@ -1,9 +1,9 @@
 /**
- * Where writers wait: for readers with the policy `block`, for a log that has yet to save what came before, and for
- * their turn behind a write that is still waiting.
+ * Writers wait here for readers with the policy `block`, for room in a log that has not saved earlier bytes, and for
+ * earlier writes that are still waiting.
  *
- * Open and of no cost unless a reader asks for `block`. A reader that holds writers up for longer than the deadline
- * is cut off, so that one that has stopped for good cannot stop the stream (contract 7, 20).
+ * The gate is open and costs nothing unless a reader uses `block`. A reader that makes writers wait longer than the
+ * deadline is disconnected, so that a dead reader cannot stop the stream (contract 7, 20).
  */
 
 import { added, emptySet, removed } from './lazy-set.ts';
@@ -11,53 +11,53 @@ import type { StreamLog } from './stream-log.ts';
 import type { StreamRules } from './stream-rules.ts';
 import { MAX_CHUNK } from './types.ts';
 
-/** The most a long write appends before readers get a turn, in bytes. */
+/** The maximum number of bytes that a long write appends before readers get a turn. */
 const MAX_PORTION = 256 * 1024;
 
 /** A reader with the policy `block`. */
 export interface BlockingReader {
-  /** Bytes to the end of the stream, and how many they may be before writers wait. */
+  /** The lag in bytes, and the lag at which writers wait. */
   readonly lag: number;
   readonly allowedLag: number;
-  cutOff(): void;
+  disconnect(): void;
 }
 
 export class WriterGate {
   private readers = emptySet<BlockingReader>();
   private deadline = 0;
   private longPortion = MAX_CHUNK;
-  /** The last of the writes that wait, in order; undefined when none does. */
+  /** The last waiting write, in order; undefined if none waits. */
   private queue: Promise<void> | undefined;
   private release: (() => void) | undefined;
   private abandoned = false;
-  /** Where what is written is to be saved. */
+  /** The log that must have room for written bytes, if any. */
   log: Pick<StreamLog, 'hasRoom' | 'whenRoom'> | undefined;
 
   constructor(rules: Pick<StreamRules, 'blockTimeout' | 'maxLag'>) {
     this.adopt(rules);
   }
 
-  /** What holds from now on. */
+  /** Applies new rules. */
   adopt({ blockTimeout, maxLag }: Pick<StreamRules, 'blockTimeout' | 'maxLag'>): void {
     this.deadline = blockTimeout;
-    // A reader that keeps up must not fall behind too far within a portion.
+    // A portion must not make a reader that keeps up exceed its allowed lag.
     this.longPortion = Math.min(MAX_PORTION, Math.max(1, Math.floor(maxLag / 2 / MAX_CHUNK)) * MAX_CHUNK);
   }
 
   /**
-   * Bytes written at a time, before readers get a turn: with a blocking reader a chunk, since no more slack than that
+   * Bytes written at a time before readers get a turn: one chunk if a reader uses `block`, since only that much slack
    * is kept for it.
    */
   get portion(): number {
     return this.readers.size === 0 ? this.longPortion : MAX_CHUNK;
   }
 
-  /** Whether a write may go ahead at once. */
+  /** Whether a write can proceed without waiting. */
   get isOpen(): boolean {
     return this.queue === undefined && (this.readers.size === 0 || this.slowest() === undefined);
   }
 
-  /** Bytes to keep beyond what readers may lag: a writer looks before a piece, not within it. */
+  /** Bytes to keep beyond the allowed lag, because writers check the lag before a portion, not within it. */
   get slack(): number {
     return this.readers.size === 0 ? 0 : MAX_CHUNK;
   }
@@ -77,15 +77,15 @@ export class WriterGate {
     if (this.release !== undefined && this.slowest() === undefined) this.release();
   }
 
-  /** The stream has ended: no writer waits any longer. Their appends are refused. */
+  /** The stream has ended: releases all waiting writers. Their appends fail. */
   abandon(): void {
     this.abandoned = true;
     this.release?.();
   }
 
-  /** Appends `bytes` with `append`, in portions, behind all that waits already. */
-  pass(bytes: Uint8Array, append: (part: Uint8Array) => void): Promise<void> {
-    const turn = (this.queue ?? Promise.resolve()).catch(() => undefined).then(() => this.drain(bytes, append));
+  /** Appends `bytes` with `append` in portions, after all writes that already wait. */
+  write(bytes: Uint8Array, append: (part: Uint8Array) => void): Promise<void> {
+    const turn = (this.queue ?? Promise.resolve()).catch(() => undefined).then(() => this.writePortions(bytes, append));
     this.queue = turn;
     const done = () => {
       if (this.queue === turn) this.queue = undefined;
@@ -94,18 +94,19 @@ export class WriterGate {
     return turn;
   }
 
-  private async drain(bytes: Uint8Array, append: (part: Uint8Array) => void): Promise<void> {
+  private async writePortions(bytes: Uint8Array, append: (part: Uint8Array) => void): Promise<void> {
     for (let at = 0; at < bytes.length || at === 0; ) {
-      await this.room();
+      await this.waitForRoom();
       const length = this.portion;
       append(bytes.subarray(at, at + length));
       at += length;
-      // Behind the flush of this turn: setImmediate callbacks run in the order in which they were set.
+      // Runs after the flush of this turn, because setImmediate callbacks run in the order in which they were
+      // scheduled.
       if (at < bytes.length) await new Promise((resolve) => setImmediate(resolve));
     }
   }
 
-  private async room(): Promise<void> {
+  private async waitForRoom(): Promise<void> {
     const { log } = this;
     while (log !== undefined && !log.hasRoom && !this.abandoned) {
       await new Promise<void>((resolve) => {
@@ -121,7 +122,7 @@ export class WriterGate {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
         for (let reader = this.slowest(); reader !== undefined; reader = this.slowest()) {
-          reader.cutOff();
+          reader.disconnect();
         }
         this.release?.();
       }, this.deadline);
@@ -133,7 +134,7 @@ export class WriterGate {
     });
   }
 
-  /** A reader that writers must wait for. */
+  /** A reader that has reached its allowed lag, so that writers must wait for it. */
   private slowest(): BlockingReader | undefined {
     for (const reader of this.readers) {
       if (reader.lag >= reader.allowedLag) return reader;

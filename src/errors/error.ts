@@ -1,11 +1,11 @@
 import { ERRORS, type ErrorCode, type ErrorParams } from './table.ts';
 
-/** Facts beside the text of an error, as JSON: a list has a record for each of several things. */
+/** Facts in addition to the message of an error, as JSON. A list has one record per item. */
 export type ErrorDetails = Record<string, string | number | boolean | readonly Readonly<Record<string, string>>[]>;
 
 /**
- * The one error class of the project. `code` is stable and made to be branched on, `message` is made to be read.
- * `details` are facts a program may need (`earliest`, `bytes_written`, …); a server adds them to the JSON answer.
+ * The only error class of the project. `code` is stable: programs branch on it. `message` is for people. `details` are
+ * facts that a program may need (`earliest`, `bytes_written`, …); the server adds them to its JSON response.
  */
 export class StreamFSError extends Error {
   override readonly name = 'StreamFSError';
@@ -18,13 +18,13 @@ export class StreamFSError extends Error {
     this.details = details;
   }
 
-  /** The HTTP status of this error's code. */
+  /** The HTTP status for this error's code. */
   get status(): number {
     return ERRORS[this.code].status;
   }
 }
 
-/** The error for a code, its text filled in. `details` go to the answer beside the text. */
+/** Creates the error for a code and fills in its message. `details` are added to the response next to the message. */
 export function createError<C extends ErrorCode>(
   code: C,
   ...[params, details]: [keyof ErrorParams<C>] extends [never]
@@ -36,12 +36,12 @@ export function createError<C extends ErrorCode>(
   return new StreamFSError(code, message, details);
 }
 
-/** The same error with a prefix before its text, as in `grep failed: …` (contract 47). */
+/** The same error with a prefix before its message, as in `grep failed: …` (contract 47). */
 export function prefixed(prefix: string, error: StreamFSError): StreamFSError {
   return new StreamFSError(error.code, prefix + error.message, { ...error.details }, error);
 }
 
-/** Whether `error` is one of ours, optionally with one of the given codes. */
+/** Whether `error` is a StreamFSError, optionally with one of the given codes. */
 export function isStreamFSError(error: unknown, ...codes: ErrorCode[]): error is StreamFSError {
   return error instanceof StreamFSError && (codes.length === 0 || codes.includes(error.code));
 }

@@ -1,4 +1,4 @@
-/** How often each limit was reached, since the server started: a number for each name of {@link LIMITS}, from 0. */
+/** Counts how often each limit was reached since the server started. */
 import { LIMITS, type LimitName } from './limits.ts';
 
 export class LimitCounters {

@@ -1,6 +1,4 @@
-/**
- * The limits of a server, by their names in errors, statistics and documentation. Names are stable; new ones may be added.
- */
+/** The names of a server's limits in errors, statistics and documentation. Names are stable; new ones may be added. */
 import { createError, type StreamFSError } from './error.ts';
 import type { ErrorCode } from './table.ts';
 
@@ -34,7 +32,7 @@ export const LIMITS = [
 ] as const;
 export type LimitName = (typeof LIMITS)[number];
 
-/** Codes whose text names only the limit. */
+/** Codes whose message has only the limit as a parameter. */
 type LimitCode = Extract<
   ErrorCode,
   | 'MEMORY_LIMIT'
@@ -53,7 +51,7 @@ type LimitCode = Extract<
   | 'BODY_TOO_LARGE'
 >;
 
-/** The error of a limit that is reached: it names the limit and its value, beside the text. */
+/** The error for a reached limit, with its name and value as details. */
 export function limitReached(code: LimitCode, limit: LimitName, max: number): StreamFSError {
   return createError(code, { max }, { limit, max });
 }

@@ -1,6 +1,8 @@
-/** Finds the known word that an unknown one was probably meant to be, for errors that end in "did you mean". */
+/** Finds the known word that is most similar to an unknown one, for errors that end in "did you mean". */
 
-/** The word of `known` with the least edit distance to `word`, if that is at most a third of its length (at least 1). */
+/**
+ * The word of `known` with the smallest edit distance to `word`, if that is at most a third of its length (at least 1).
+ */
 function suggest(word: string, known: readonly string[]): string | undefined {
   const wanted = plain(word);
   let best: string | undefined;
@@ -15,14 +17,17 @@ function suggest(word: string, known: readonly string[]): string | undefined {
   return best;
 }
 
-/** `did you mean 'x'?`, or the list of all known words where none is similar. */
+/** `did you mean 'x'?`, or the list of all known words if none is similar. */
 export function hint(word: string, known: readonly string[]): string {
   if (known.length === 0) return 'none are known';
   const meant = suggest(word, known);
   return meant === undefined ? `known are: ${known.join(', ')}` : `did you mean '${meant}'?`;
 }
 
-/** `logLevel`, `log-level` and `log_level` are compared as one word. Cut at 64 characters to bound the cost. */
+/**
+ * Normalises a word, so that `logLevel`, `log-level` and `log_level` are equal. Truncates to 64 characters to bound the
+ * cost.
+ */
 function plain(word: string): string {
   return word
     .slice(0, 64)
@@ -30,7 +35,7 @@ function plain(word: string): string {
     .replace(/[_\-\s]/g, '');
 }
 
-/** Letters to insert, remove, replace or swap with a neighbour to make `a` into `b`. */
+/** The edit distance: the number of letters to insert, remove, replace or swap with a neighbour. */
 function editDistance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, column) => column)];
   for (let i = 1; i <= a.length; i++) {

@@ -1,11 +1,10 @@
 /**
- * The account that a handle, reader or stream is held on: with tokens, one for each token. It stays the same when the
- * configuration is reloaded with the same token. It counts what is held, so that one token cannot use up a limit of the
- * server.
+ * An account counts the handles, readers, streams and other resources of one token, so that one token cannot exhaust a
+ * limit of the server. The account of a token survives a reload of the configuration.
  */
 import { createError } from '../errors/index.ts';
 
-/** What is counted, by the word for it in errors. */
+/** The counted resources, with their names in error messages. */
 const COUNTED = {
   connections: 'connections',
   handles: 'open handles',
@@ -16,7 +15,7 @@ const COUNTED = {
 
 export type Counted = keyof typeof COUNTED;
 
-/** How many of each an account may hold: below 1 a share of the server's limit, from 1 on a number, 0 without limit. */
+/** The limits of an account: below 1 a share of the server's limit, from 1 an absolute number, 0 no limit. */
 export type AccountLimits = Readonly<Record<Counted, number>>;
 
 export const DEFAULT_ACCOUNT_LIMITS: AccountLimits = {
@@ -35,21 +34,25 @@ export class Account {
     this.limits = limits;
   }
 
-  /** @param all how many there may be of all accounts; Infinity for any number */
+  /** @param all the limit for all accounts together; Infinity for no limit */
   hasRoom(what: Counted, all: number): boolean {
-    return this.#held[what] < this.#most(what, all);
+    return this.#held[what] < this.#limitOf(what, all);
   }
 
-  /** One more; {@link give} is to follow, once. @throws TOKEN_LIMIT */
+  /**
+   * Counts one more. Must be followed by exactly one {@link give}.
+   *
+   * @throws TOKEN_LIMIT
+   */
   take(what: Counted, all: number): void {
     this.require(what, all);
     this.#held[what]++;
   }
 
-  /** @throws TOKEN_LIMIT where there may not be one more */
+  /** @throws TOKEN_LIMIT if there is no room for another one */
   require(what: Counted, all: number): void {
     if (this.hasRoom(what, all)) return;
-    const max = this.#most(what, all);
+    const max = this.#limitOf(what, all);
     throw createError('TOKEN_LIMIT', { what: COUNTED[what], max }, { limit: `token_${what}`, max });
   }
 
@@ -57,7 +60,7 @@ export class Account {
     this.#held[what]--;
   }
 
-  #most(what: Counted, all: number): number {
+  #limitOf(what: Counted, all: number): number {
     const limit = this.limits[what];
     if (limit === 0) return Number.POSITIVE_INFINITY;
     return limit < 1 ? Math.max(1, Math.floor(all * limit)) : limit;

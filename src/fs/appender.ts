@@ -1,21 +1,21 @@
 import type { Durability } from '../protocol/index.ts';
 
 /**
- * A place to append at, for many small appends. It holds nothing and needs no closing: unlike a
- * `FileWriter` it keeps no stream from expiring, and may be left at any time.
+ * An open append position, for many small appends. It holds no resources and needs no closing: unlike a `FileWriter` it
+ * does not keep a stream from expiring.
  */
 export interface Appender {
   /**
-   * Appends one piece, as `FileWriter.write` does.
+   * Appends one piece, as `FileWriter.write` does. If it throws, nothing was written.
    *
-   * @throws STREAM_CLOSED, STREAM_FULL; nothing is written then
+   * @throws STREAM_CLOSED, STREAM_FULL
    */
   append(piece: Uint8Array): void | Promise<void>;
-  /** The stream's end offset now. */
+  /** The current end offset of the stream. */
   readonly endOffset: number;
   readonly generation: string;
-  /** Of a stream that is kept on disk: what it means that an append is done. */
+  /** Streams kept on disk only: the durability that a completed append guarantees. */
   readonly durability?: Durability | undefined;
-  /** Nothing more can be appended here, but perhaps at the same path: another has to be asked for. */
+  /** True once this appender can no longer append. The path may have a new stream: open another appender. */
   readonly isOver: boolean;
 }

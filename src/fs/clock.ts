@@ -1,17 +1,15 @@
-/**
- * Time, as something that can be handed in: what expires is tested by moving a clock, not by waiting.
- */
+/** A clock that can be injected: tests of expiry advance the clock instead of waiting. */
 
 export interface Clock {
-  /** Milliseconds since 1970. Never goes back and never leaps, so that a corrected system clock expires nothing. */
+  /** Milliseconds since 1970. Monotonic, so that a correction of the system clock expires nothing. */
   now(): number;
-  /** What the system clock says, in milliseconds since 1970: it may leap when that is set. */
+  /** The system time, in milliseconds since 1970. It jumps when the system clock is set. */
   timeOfDay(): number;
-  /** Calls `wake` once, after `milliseconds`; gives the way to stop that. Keeps no process alive. */
+  /** Calls `wake` once, after `milliseconds`. Returns a function that cancels it. Does not keep the process alive. */
   schedule(wake: () => void, milliseconds: number): () => void;
 }
 
-/** The time of this process: right when it started, steady from then on. */
+/** The clock of this process: correct when the process started, monotonic from then on. */
 export const systemClock: Clock = {
   now: () => performance.timeOrigin + performance.now(),
   timeOfDay: Date.now,

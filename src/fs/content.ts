@@ -1,14 +1,14 @@
-/** Contents of a known length that are given in pieces, so that none of them has to be in memory as a whole. */
+/** Content of known length, produced in pieces, so that it need not be in memory as a whole. */
 import type { SizedContent } from './types.ts';
 
-/** The most bytes of a piece: small enough to hold up nothing else. */
+/** The maximum size of a piece, in bytes: small enough not to delay other work. */
 export const BLOCK_BYTES = 64 * 1024;
 
 export function sizedContent(size: number, pieces: AsyncIterable<Uint8Array>): SizedContent {
   return { size, [Symbol.asyncIterator]: () => pieces[Symbol.asyncIterator]() };
 }
 
-/** Bytes that lie in memory, in pieces of at most {@link BLOCK_BYTES}. */
+/** Splits bytes in memory into pieces of at most {@link BLOCK_BYTES}. */
 export function contentOfParts(parts: readonly Uint8Array[]): SizedContent {
   const size = parts.reduce((sum, part) => sum + part.length, 0);
   return sizedContent(size, piecesOf(parts));

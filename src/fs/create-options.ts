@@ -1,13 +1,14 @@
 import type { Account } from './account.ts';
 import type { StreamSettings } from './stream-settings.ts';
 
-/** An operation that may create a file names the account that it is counted on: see account.ts. */
+/** Options of operations that may create a file, including the account that the file is counted on (account.ts). */
 export interface CreateOptions {
-  /** The account that the file counts for. Default: none. */
+  /** The account that the file is counted on. Default: none. */
   account?: Account | undefined;
   /**
-   * Of a stream that is made, or that only readers have opened so far (contract 98). One that exists must have these, or
-   * it is STREAM_SETTINGS_DIFFER. What is no stream refuses any.
+   * The settings of a new stream, or of one that so far only readers have opened (contract 98). An existing stream must
+   * already have these settings, or the operation fails with STREAM_SETTINGS_DIFFER. Files that are not streams refuse
+   * any settings.
    */
   settings?: StreamSettings | undefined;
 }

@@ -1,33 +1,33 @@
 /**
- * One open handle in the table, and when it may be closed (contract 60). Within its lease, which starts anew with every
- * use, it is never closed; behind that it may be closed where room is needed; after the idle time it is.
+ * An open handle in the table, and when it may be closed (contract 60). It is never closed within its lease, which
+ * every use renews. After the lease it may be closed to make room. After the idle time it is always closed.
  *
- *   last use ──── lease ────► may make room ──── idle time ────► closed
+ * last use ──── lease ────► may make room ──── idle time ────► closed
  */
 import { createError } from '../errors/index.ts';
 import type { Account } from './account.ts';
 import type { FileHandle } from './types.ts';
 
-/** Seconds a handle is sure to stay open unused, where its opener does not say. */
+/** The default lease in seconds: how long an unused handle is guaranteed to stay open. */
 export const DEFAULT_LEASE = 60;
 
-/** The longest lease in seconds; a longer one asked for is cut to this. */
+/** The maximum lease in seconds; longer requests are capped. */
 export const MAX_LEASE = 300;
 
-/** Default of the time without a use after which a handle is closed, in milliseconds. */
+/** The default time without a use after which a handle is closed, in milliseconds. */
 export const DEFAULT_HANDLE_IDLE = 24 * 3_600_000;
 
-/** What is known of an open handle (contract 48). */
+/** Facts of an open handle (contract 48). */
 export interface HandleInfo {
   id: number;
-  /** As sent; another one once the file has been moved. */
+  /** The path as sent, or the new path once the file has been moved. */
   path: string;
-  /** The account that it is held on, if any. */
+  /** The account that the handle is counted on, if any. */
   account: Account | undefined;
   flags: number;
-  /** Seconds. */
+  /** The lease, in seconds. */
   lease: number;
-  /** Until then it is sure to stay open if it is not used. While a use is going on it is a whole lease away. */
+  /** The end of the current lease. During a use, it is always a full lease away. */
   expiresAt: Date;
   createdAt: Date;
   lastAccess: Date;
@@ -38,25 +38,25 @@ export interface Entry {
   path: string;
   readonly account: Account | undefined;
   readonly address: string | undefined;
-  /** What it is charged, in bytes. */
+  /** The charge in bytes. */
   readonly cost: number;
   readonly mountPath: string;
   readonly flags: number;
   readonly handle: FileHandle;
   readonly createdAt: number;
-  /** Milliseconds. */
+  /** The lease, in milliseconds. */
   lease: number;
   lastAccess: number;
-  /** Uses going on: a handle in use is not closed, however long the use waits. */
+  /** The number of running uses. A handle in use is not closed, however long the use waits. */
   uses: number;
 }
 
-/** Until when it is sure to stay, in the clock's milliseconds. */
+/** When the lease ends, in milliseconds of the clock. */
 export function leaseEnd(entry: Entry, now: number): number {
   return lastUse(entry, now) + entry.lease;
 }
 
-/** When it has been idle for too long, in the clock's milliseconds. */
+/** When the idle time ends, in milliseconds of the clock. */
 export function idleEnd(entry: Entry, now: number, idle: number): number {
   return lastUse(entry, now) + Math.max(entry.lease, idle);
 }
@@ -78,7 +78,7 @@ export function infoOf(entry: Entry, now: number): HandleInfo {
   };
 }
 
-/** Milliseconds of a lease in seconds. */
+/** Validates a lease in seconds and converts it to milliseconds. */
 export function leaseOf(seconds: number): number {
   if (!Number.isFinite(seconds) || seconds < 1) {
     throw createError('INVALID_PARAMETER', {

@@ -1,16 +1,17 @@
 /**
- * Open files that outlive a request. A plugin opens a file; this table gives it a number and a lease (contract 60):
+ * Open files that outlive a request. A plugin opens a file, and this table assigns an id and a lease to the handle
+ * (contract 60):
  *
  *   open ─► use, use, renew … ─► close                        by the client
  *                       ├──────► idle for too long             by the timer
- *                       ├──────► lease over, and room needed   by one that is opened at the limit
- *                       └──────► its mount goes                by the mount table (contract 64)
+ *                       ├──────► lease over, and room needed   by an open at the limit
+ *                       └──────► its mount is removed          by the mount table (contract 64)
  *
- * A lease is a guarantee, not a death sentence: most clients keep a handle open for hours and never renew it. So one
- * whose lease is over stays, until another needs its place; the one unused for longest goes first.
+ * A lease is a guaranteed minimum: most clients keep a handle open for hours and never renew it. So a handle whose
+ * lease has expired stays open until another one needs its place; the least recently used is closed first.
  *
- * However many handles there are, there is one timer. It is set for the earliest end known when it was last set;
- * since a use only moves ends away, it may go off early, looks again, and is set anew.
+ * One timer serves all handles. It is set for the earliest known expiry. A use only postpones expiries, so the timer
+ * may fire early; it then checks again and is rescheduled.
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -35,72 +36,74 @@ import { isWithin, joinPath, NO_PATH_LIMITS, normalizePath, pathInside } from '.
 import type { PluginLogger } from './plugin.ts';
 import type { FileHandle } from './types.ts';
 
-/** How many handles may be open at once, where the table is not told otherwise. */
+/** The default maximum number of open handles. */
 export const DEFAULT_MAX_HANDLES = 10_000;
 
-/** What a handle is charged, in bytes: itself, its place in tables, a reader; and for each character of its path. */
+/**
+ * The charge per handle, in bytes: the object, its table entries, a reader; plus a charge per character of its path.
+ */
 const HANDLE_COST = 2048;
 const NAME_COST = 4;
 
-/** The timer goes off at most this often, in milliseconds, however many handles expire one after the other. */
+/** The minimum interval between timer runs, in milliseconds, however many handles expire one after the other. */
 const SWEEP_INTERVAL = 100;
 
 export interface HandleTableOptions {
   mounts: Pick<MountTable, 'resolve' | 'onUnmount' | 'onRename'>;
-  /** How many handles may be open at once; 0 for any number. Default {@link DEFAULT_MAX_HANDLES}. */
+  /** The maximum number of open handles; 0: no limit. Default {@link DEFAULT_MAX_HANDLES}. */
   max?: number | undefined;
-  /** Milliseconds without a use after which a handle is closed; 0 for never. Default {@link DEFAULT_HANDLE_IDLE}. */
+  /** Milliseconds without a use after which a handle is closed; 0: never. Default {@link DEFAULT_HANDLE_IDLE}. */
   idle?: number | undefined;
   clock?: Clock | undefined;
-  /** What they are charged to. Default: nothing. */
+  /** The budget that handles are charged to. Default: none. */
   memory?: MemoryBudget | undefined;
-  /** Told of handles that are closed here and of those that fail to close. */
+  /** Logs handles that the table closes, and those that fail to close. */
   logger?: PluginLogger | undefined;
 }
 
 export interface OpenOptions {
-  /** As sent: what they mean is the plugin's to say (contract 49). */
+  /** The flags as sent. The plugin interprets them (contract 49). */
   flags: number;
-  /** Permission bits for a file that is created. */
+  /** Permission bits of a newly created file. */
   mode: number;
-  /** Create the file where absent (contract 36). Default: as the mount says. */
+  /** Create the file if it does not exist (contract 36). Default: as configured for the mount. */
   create?: boolean | undefined;
-  /** Keep lines whole, over all writes to the handle (contract 88). */
+  /** Keep lines whole, across all writes to the handle (contract 88). */
   atomic?: 'lines' | undefined;
-  /** Seconds, 1 or more; more than MAX_LEASE counts as that. Default {@link DEFAULT_LEASE}. */
+  /** Seconds, from 1; capped at {@link MAX_LEASE}. Default {@link DEFAULT_LEASE}. */
   lease?: number | undefined;
-  /** The client that opens it, shown in the list of readers. */
+  /** The address of the client, shown in the list of readers. */
   address?: string | undefined;
-  /** The account that it counts for. Default: none. */
+  /** The account that the handle is counted on. Default: none. */
   account?: Account | undefined;
 }
 
-/** A handle that stands somewhere in a stream. */
+/** A handle with a position in a stream. */
 export interface HandleReader {
   readonly id: number;
   readonly reader: Reader;
-  /** The account that opened it, if known. */
+  /** The address of the client that opened the handle, if known. */
   readonly address: string | undefined;
 }
 
 export class HandleTable {
-  /** How many handles may be open at once. Infinity for any number. */
+  /** The maximum number of open handles. Infinity for no limit. */
   readonly max: number;
   readonly #mounts: HandleTableOptions['mounts'];
   readonly #clock: Clock;
   readonly #logger: PluginLogger | undefined;
   readonly #log: HandleLog;
-  /** Milliseconds. Infinity for never. */
+  /** Milliseconds; Infinity for never. */
   readonly #idle: number;
   readonly #memory: MemoryBudget | undefined;
   readonly #entries = new Map<number, Entry>();
   readonly #stopListening: readonly (() => void)[];
   #lastId = 0;
-  /** Handles being opened: they count, so that a burst cannot pass the limit. */
+  /** Handles that are being opened. They count, so that a burst cannot exceed the limit. */
   #opening = 0;
   #timer: { at: number; cancel: () => void } | undefined;
   #lastSweep = Number.NEGATIVE_INFINITY;
-  /** Before this no lease is over, so that a full table need not be looked through for each that wants in. */
+  /** No lease expires before this time, so a full table need not be scanned for each new handle. */
   #firstLeaseEnd = Number.POSITIVE_INFINITY;
   #closed = false;
 
@@ -122,14 +125,15 @@ export class HandleTable {
     ];
   }
 
-  /** Handles open now. */
+  /** The number of open handles. */
   get size(): number {
     return this.#entries.size;
   }
 
   /**
-   * Opens a file and gives it the next number, from 1 on, one sequence over all mounts (contract 48).
-   * HANDLE_LIMIT, TOKEN_LIMIT, MEMORY_LIMIT, INVALID_PARAMETER for a lease below 1, SHUTTING_DOWN, and what the path and its plugin refuse.
+   * Opens a file and assigns the next id, from 1, in one sequence over all mounts (contract 48). Throws HANDLE_LIMIT,
+   * TOKEN_LIMIT, MEMORY_LIMIT, INVALID_PARAMETER for a lease below 1, SHUTTING_DOWN, and the errors of the path and its
+   * plugin.
    */
   async open(path: string, options: OpenOptions): Promise<HandleInfo> {
     const lease = leaseOf(options.lease ?? DEFAULT_LEASE);
@@ -180,7 +184,7 @@ export class HandleTable {
       uses: 0,
     };
     this.#entries.set(entry.id, entry);
-    this.#expectEnds(entry, now);
+    this.#updateExpiries(entry, now);
     return infoOf(entry, now);
   }
 
@@ -189,8 +193,8 @@ export class HandleTable {
   }
 
   /**
-   * Closes the handle that has been unused for longest, where there is no place for another: of the account's own, where
-   * that has as many as it may have. Counts the new one to the account.
+   * Closes the least recently used handle if there is no room for another one: a handle of the account if the account
+   * is at its limit. Counts the new handle on the account.
    */
   #makeRoom(account: Account | undefined): void {
     if (account?.hasRoom('handles', this.max) === false) this.#closeForRoom(this.#longestUnused(account));
@@ -201,12 +205,12 @@ export class HandleTable {
   #closeForRoom(entry: Entry | undefined): boolean {
     if (entry === undefined) return false;
     this.#log.closed(entry, 'room was needed');
-    // Failures are logged in there, so this promise never rejects.
+    // #closeAll logs failures, so this promise never rejects.
     void this.#closeAll([entry]);
     return true;
   }
 
-  /** Of the handles whose lease is over, all or those of an account, the one that has been unused for longest. */
+  /** The least recently used handle whose lease has expired, of all handles or of one account. */
   #longestUnused(account?: Account): Entry | undefined {
     const now = this.#clock.now();
     if (now < this.#firstLeaseEnd) return undefined;
@@ -222,13 +226,15 @@ export class HandleTable {
     return longest;
   }
 
-  /** A handle has come, or its lease is another. */
-  #expectEnds(entry: Entry, now: number): void {
+  /** Updates the earliest expiries after a handle was opened or its lease changed. */
+  #updateExpiries(entry: Entry, now: number): void {
     this.#firstLeaseEnd = Math.min(this.#firstLeaseEnd, leaseEnd(entry, now));
     this.#wakeAt(idleEnd(entry, now, this.#idle));
   }
 
-  /** Whether a path is still where it was when its opening began: an unmount may have come in between. */
+  /**
+   * Whether a path still belongs to the same file system: it may have been unmounted while the file was being opened.
+   */
   #isStillMounted(path: string, fileSystem: unknown): boolean {
     try {
       return this.#mounts.resolve(path).fileSystem === fileSystem;
@@ -237,15 +243,15 @@ export class HandleTable {
     }
   }
 
-  /** What is known of a handle. Looking is no use of it and renews nothing. HANDLE_NOT_FOUND. */
+  /** The facts of a handle. This does not count as a use and does not renew the lease. Throws HANDLE_NOT_FOUND. */
   get(id: number): HandleInfo {
     return infoOf(this.#entryOf(id), this.#clock.now());
   }
 
   /**
-   * Uses an open file. The lease is renewed, is suspended while `fn` runs or waits, and is renewed when `fn` is done
-   * (contract 60). Uses do not wait for each other, nor does closing wait for them (contract 55). Throws HANDLE_NOT_FOUND
-   * and what `fn` throws.
+   * Uses an open file. The lease does not run while `fn` runs or waits, and is renewed when `fn` is done (contract 60).
+   * Uses do not wait for each other, and closing does not wait for uses (contract 55). Throws HANDLE_NOT_FOUND and the
+   * errors of `fn`.
    */
   async use<T>(id: number, fn: (handle: FileHandle) => T | Promise<T>): Promise<T> {
     const entry = this.#entryOf(id);
@@ -259,20 +265,20 @@ export class HandleTable {
     }
   }
 
-  /** Starts the lease anew, at another length if one is given. HANDLE_NOT_FOUND, INVALID_PARAMETER. */
+  /** Renews the lease, with a new duration if one is given. Throws HANDLE_NOT_FOUND, INVALID_PARAMETER. */
   renew(id: number, lease?: number): HandleInfo {
     const milliseconds = lease === undefined ? undefined : leaseOf(lease);
     const entry = this.#entryOf(id);
     const now = this.#clock.now();
     entry.lastAccess = now;
     if (milliseconds !== undefined) entry.lease = milliseconds;
-    this.#expectEnds(entry, now);
+    this.#updateExpiries(entry, now);
     return infoOf(entry, now);
   }
 
   /**
-   * Closes a handle. Its number is unknown from this call on, and reads that wait on it end at once (contract 55,
-   * 64). HANDLE_NOT_FOUND where it is closed already.
+   * Closes a handle. Its id is invalid from this call on, and reads that wait on it end immediately (contract 55, 64).
+   * Throws HANDLE_NOT_FOUND if it is already closed.
    */
   async close(id: number): Promise<void> {
     const entry = this.#entryOf(id);
@@ -281,7 +287,7 @@ export class HandleTable {
   }
 
   #forget(entry: Entry): void {
-    // Another caller has closed it meanwhile.
+    // Another caller has closed the handle in the meantime.
     if (!this.#entries.delete(entry.id)) return;
     this.#memory?.give(entry.cost);
     entry.account?.give('handles');
@@ -290,14 +296,14 @@ export class HandleTable {
     this.#timer = undefined;
   }
 
-  /** All open handles, by number. */
+  /** All open handles, by id. */
   list(): HandleInfo[] {
     const now = this.#clock.now();
     const open = [...this.#entries.values()].filter((entry) => now < idleEnd(entry, now, this.#idle));
     return open.map((entry) => infoOf(entry, now));
   }
 
-  /** The open handles that stand somewhere in a stream. Looking is no use of them. */
+  /** The open handles with a position in a stream. This does not count as a use of them. */
   *readers(): Generator<HandleReader> {
     for (const { id, handle, address } of this.#entries.values()) {
       const { reader } = handle;
@@ -306,21 +312,21 @@ export class HandleTable {
   }
 
   /**
-   * Closes all handles of a mount: their numbers are unknown from this call on (contract 64). Called by itself when a
-   * mount goes. Its shutdown has just woken the reads that waited, and those are to find the end, not a closed
-   * handle (contract 28): so they have their turn first.
+   * Closes all handles of a mount: their ids are invalid from this call on (contract 64). Called when a mount is
+   * removed. The shutdown of the mount has just woken the waiting reads, and these must return the end of the stream,
+   * not a closed handle (contract 28). So they get one turn of the event loop first.
    */
   async closeMount(mountPath: string): Promise<void> {
     const entries = [...this.#entries.values()].filter((entry) => entry.mountPath === mountPath);
     for (const entry of entries) {
       this.#forget(entry);
-      this.#log.closed(entry, 'its mount went');
+      this.#log.closed(entry, 'its mount was removed');
     }
     await nextTurn();
     await this.#closeAll(entries);
   }
 
-  /** A handle follows its file: the current path of the file decides who may use it. */
+  /** A handle follows its file when that is moved: permissions are checked at the current path of the file. */
   #moved(from: string, to: string): void {
     for (const entry of this.#entries.values()) {
       const path = normalizePath(entry.path, NO_PATH_LIMITS);
@@ -328,7 +334,7 @@ export class HandleTable {
     }
   }
 
-  /** Closes every handle and opens no more. Twice is harmless. */
+  /** Closes every handle and opens no more. A second call has no effect. */
   async shutdown(): Promise<void> {
     this.#closed = true;
     for (const stop of this.#stopListening) stop();
@@ -336,7 +342,7 @@ export class HandleTable {
     await this.#closeAll([...this.#entries.values()]);
   }
 
-  /** There is no caller to get an error: a handle that fails to close is logged and forgotten. */
+  /** No caller can receive an error here, so a handle that fails to close is logged and forgotten. */
   async #closeAll(entries: Entry[]): Promise<void> {
     for (const entry of entries) this.#forget(entry);
     const closed = await Promise.allSettled(entries.map(async (entry) => entry.handle.close()));
@@ -347,7 +353,7 @@ export class HandleTable {
     }
   }
 
-  /** A handle that has been idle for too long is gone, even where the timer has yet to take it away. */
+  /** A handle that has been idle for too long is not found, even if the timer has not removed it yet. */
   #entryOf(id: number): Entry {
     const entry = this.#entries.get(id);
     const now = this.#clock.now();
@@ -377,7 +383,7 @@ export class HandleTable {
     }
     for (const entry of expired) this.#log.closed(entry, 'idle for too long');
     this.#wakeAt(next);
-    // Failures are logged in there, so this promise never rejects.
+    // #closeAll logs failures, so this promise never rejects.
     void this.#closeAll(expired);
   }
 }

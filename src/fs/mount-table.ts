@@ -1,15 +1,14 @@
 /**
- * The mounts of a server: which there are, and how they come and go. What is done with paths once they are there is
- * {@link MountedFileSystem}.
+ * The mounts of a server and their life cycle. {@link MountedFileSystem} does the operations on their paths.
  *
- * A path is taken from the moment a mount is asked for until its instance has shut down, so that of two mounts at one
- * path exactly one wins, and a new instance never meets what an old one left.
+ * A path is reserved from the request of a mount until its instance has shut down. So exactly one of two concurrent
+ * mounts at a path wins, and a new instance never runs at the same time as the old one.
  *
  *   declare ─► pending ─► mounted ─► (unmount) gone
  *                  └────► failed ──► (unmount) gone
  *
- * A declared mount that fails stays, with its error, and the others run on (contract 76). One that was asked for at
- * run time and fails leaves nothing behind: the caller gets the error.
+ * A declared mount that fails stays listed with its error, and the others keep running (contract 76). A mount requested
+ * at run time that fails is removed, and the caller gets the error.
  */
 
 import type { MemoryBudget } from '../core/index.ts';
@@ -33,21 +32,21 @@ import type { PluginRegistry } from './plugin-registry.ts';
 
 export interface MountTableOptions {
   registry: PluginRegistry;
-  /** Told of mounts that come, go and fail, and handed to the plugins. Default: no log. */
+  /** Logs mounts, unmounts and failures, and is passed to the plugins. Default: no log. */
   logger?: PluginLogger | undefined;
-  /** The memory of all mounts together. Default: no bound. */
+  /** The memory budget of all mounts together. Default: no limit. */
   memory?: MemoryBudget | undefined;
-  /** Handed to the plugins. */
+  /** Passed to the plugins. */
   limits?: LimitCounters | undefined;
-  /** How many mounts there may be; 0 for any number, the default. */
+  /** The maximum number of mounts; 0, the default: no limit. */
   maxMounts?: number | undefined;
   pathLimits?: PathLimits | undefined;
 }
 
 export interface MountOptions {
-  /** The name the configuration gives this instance. */
+  /** The name of this instance in the configuration. */
   instance?: string | undefined;
-  /** Where it was asked for, such as `streamfs.yaml:12`: the log names it where the mount fails. */
+  /** The origin of the mount, such as `streamfs.yaml:12`, which is logged if it fails. */
   where?: string | undefined;
 }
 
@@ -57,9 +56,9 @@ export interface MountInfo {
   pluginName: string;
   instance?: string | undefined;
   status: MountStatus;
-  /** Why it failed. */
+  /** Why the mount failed. */
   error?: string | undefined;
-  /** As it was given; left out where nothing was (contract 67). */
+  /** The configuration as given; absent if none was (contract 67). */
   config?: PluginConfig | undefined;
 }
 
@@ -71,13 +70,13 @@ export interface PluginInfo {
   config_params: readonly ConfigParameter[];
 }
 
-/** Told of a mount that is gone, after its instance has shut down. */
+/** Called after the instance of a mount has shut down. */
 export type UnmountListener = (mountPath: string) => void | Promise<void>;
 
 const SILENT: PluginLogger = { debug() {}, info() {}, warn() {}, error() {} };
 
 /**
- * Mounts as one file system: each path belongs to the longest mount above it.
+ * Combines mounts into one file system: each path belongs to the longest mount above it.
  *
  * @example
  * ```ts
@@ -98,12 +97,11 @@ export class MountTable extends MountedFileSystem {
   readonly #context: Omit<PluginContext, 'mountPath'>;
   readonly #maxMounts: number;
   readonly #listeners = new Set<UnmountListener>();
-  /** Paths whose instance is shutting down: in the tree no longer, and not free yet. */
-  readonly #leaving = new Set<string>();
-  /** Starts and stops under way, for the shutdown to wait for. */
-  readonly #underWay = new Set<Promise<unknown>>();
-  /** Declared and not yet started. */
-  /** Each with where it was asked for. */
+  /** Paths whose instance is shutting down: no longer in the tree, and not free yet. */
+  readonly #shuttingDown = new Set<string>();
+  /** Running starts and stops, which the shutdown waits for. */
+  readonly #transitions = new Set<Promise<unknown>>();
+  /** Declared mounts that are not started yet, each with its origin. */
   readonly #declared = new Map<Mount, string | undefined>();
   #shutdown: Promise<void> | undefined;
 
@@ -123,10 +121,11 @@ export class MountTable extends MountedFileSystem {
   }
 
   /**
-   * Mounts a plugin, at once or not at all (contract 74). The path may lie inside another mount.
+   * Mounts a plugin, entirely or not at all (contract 74). The path may lie inside another mount.
    *
-   * INVALID_PATH, UNKNOWN_FSTYPE, MOUNT_EXISTS, MOUNT_LIMIT, MOUNT_BUSY while the path's last mount is shutting down,
-   * PLUGIN_INVALID where the plugin refuses the configuration, PLUGIN_FAILED where it does not start, SHUTTING_DOWN.
+   * Throws INVALID_PATH, UNKNOWN_FSTYPE, MOUNT_EXISTS, MOUNT_LIMIT, MOUNT_BUSY while the previous mount at the path is
+   * shutting down, PLUGIN_INVALID if the plugin rejects the configuration, PLUGIN_FAILED if it does not start,
+   * SHUTTING_DOWN.
    */
   async mount(fstype: string, path: string, config: PluginConfig = {}, options: MountOptions = {}): Promise<void> {
     const plugin = this.#registry.get(fstype);
@@ -140,14 +139,17 @@ export class MountTable extends MountedFileSystem {
   }
 
   /**
-   * Declares a mount without starting it: it is listed as pending until {@link startDeclared}, which reports errors of its
-   * plugin or configuration. INVALID_PATH, MOUNT_EXISTS, SHUTTING_DOWN.
+   * Declares a mount without starting it: it is listed as pending until {@link startDeclared}, which reports errors of
+   * its plugin or configuration. Throws INVALID_PATH, MOUNT_EXISTS, MOUNT_BUSY, MOUNT_LIMIT, SHUTTING_DOWN.
    */
   declare(fstype: string, path: string, config: PluginConfig = {}, options: MountOptions = {}): void {
     this.#declared.set(this.#reserve(fstype, path, config, options), options.where);
   }
 
-  /** Starts every declared mount and waits for all. One that fails is `failed`, with its error; nothing is thrown. */
+  /**
+   * Starts every declared mount and waits for all. A mount that fails gets the status `failed` and its error; nothing
+   * is thrown.
+   */
   async startDeclared(): Promise<void> {
     const declared = [...this.#declared];
     this.#declared.clear();
@@ -160,7 +162,7 @@ export class MountTable extends MountedFileSystem {
     } catch (error) {
       mount.status = 'failed';
       mount.error = messageOf(error);
-      // One record for each thing that is wrong.
+      // One log record per problem.
       const problems = isStreamFSError(error, 'PLUGIN_INVALID') ? mount.error.split('\n') : [mount.error];
       for (const problem of problems) {
         const facts = { path: mount.path, plugin: mount.pluginName };
@@ -174,7 +176,7 @@ export class MountTable extends MountedFileSystem {
     if (this.#shutdown) throw createError('SHUTTING_DOWN');
     const normal = this.normal(path);
     if (this.#tree.get(normal)) throw createError('MOUNT_EXISTS', { path: normal });
-    if (this.#leaving.has(normal)) throw createError('MOUNT_BUSY', { path: normal });
+    if (this.#shuttingDown.has(normal)) throw createError('MOUNT_BUSY', { path: normal });
     if (this.#tree.size >= this.#maxMounts) throw limitReached('MOUNT_LIMIT', 'mounts', this.#maxMounts);
     const mount: Mount = {
       path: normal,
@@ -194,12 +196,12 @@ export class MountTable extends MountedFileSystem {
     try {
       plugin.validate(mount.config);
     } catch (error) {
-      throw because('PLUGIN_INVALID', error);
+      throw pluginError('PLUGIN_INVALID', error);
     }
     try {
       mount.instance = await plugin.initialize(mount.config, { mountPath: mount.path, ...this.#context });
     } catch (error) {
-      throw because('PLUGIN_FAILED', error);
+      throw pluginError('PLUGIN_FAILED', error);
     }
     mount.status = 'mounted';
     mount.since = new Date();
@@ -207,16 +209,16 @@ export class MountTable extends MountedFileSystem {
   }
 
   /**
-   * Unmounts: from this call on its paths are free; its instance shuts down, which gives every reader
-   * the end (contract 28); then the listeners are called, which close its handles (contract 64). Mounts that lie
-   * inside it stay. A failed mount can be unmounted like any other.
+   * Unmounts. From this call on, its paths no longer belong to it. Its instance shuts down, so every reader gets the
+   * end (contract 28). Then the listeners are called, which close its handles (contract 64). Mounts inside it stay. A
+   * failed mount can be unmounted like any other.
    *
-   * MOUNT_NOT_FOUND; MOUNT_BUSY while it starts or is being unmounted already. What a plugin throws when it shuts down
-   * is passed on, after the mount is gone.
+   * Throws MOUNT_NOT_FOUND; MOUNT_BUSY while the mount is starting or already being unmounted. An error thrown by the
+   * plugin's shutdown is rethrown after the mount is gone.
    */
   async unmount(path: string): Promise<void> {
     const normal = this.normal(path);
-    if (this.#leaving.has(normal)) throw createError('MOUNT_BUSY', { path: normal });
+    if (this.#shuttingDown.has(normal)) throw createError('MOUNT_BUSY', { path: normal });
     const mount = this.#tree.get(normal);
     if (!mount) throw createError('MOUNT_NOT_FOUND', { path: normal });
     if (mount.status === 'pending') throw createError('MOUNT_BUSY', { path: normal });
@@ -225,40 +227,40 @@ export class MountTable extends MountedFileSystem {
 
   async #stop(mount: Mount): Promise<void> {
     this.#tree.delete(mount.path);
-    this.#leaving.add(mount.path);
+    this.#shuttingDown.add(mount.path);
     try {
       await mount.instance?.shutdown();
     } finally {
-      await this.#tellListeners(mount.path);
-      this.#leaving.delete(mount.path);
+      await this.#notifyListeners(mount.path);
+      this.#shuttingDown.delete(mount.path);
       this.#logger.info('unmounted', { path: mount.path, plugin: mount.pluginName });
     }
   }
 
-  async #tellListeners(mountPath: string): Promise<void> {
-    const told = await Promise.allSettled([...this.#listeners].map(async (listener) => listener(mountPath)));
-    for (const outcome of told) {
+  async #notifyListeners(mountPath: string): Promise<void> {
+    const outcomes = await Promise.allSettled([...this.#listeners].map(async (listener) => listener(mountPath)));
+    for (const outcome of outcomes) {
       if (outcome.status === 'fulfilled') continue;
       this.#logger.error('unmount listener failed', { path: mountPath, error: messageOf(outcome.reason) });
     }
   }
 
   async #track<T>(work: Promise<T>): Promise<T> {
-    this.#underWay.add(work);
+    this.#transitions.add(work);
     try {
       return await work;
     } finally {
-      this.#underWay.delete(work);
+      this.#transitions.delete(work);
     }
   }
 
-  /** Has `listener` told of every mount that goes, at unmount or shutdown. Gives the way to stop that. */
+  /** Calls `listener` after every unmount, including those at shutdown. Returns a function that unsubscribes. */
   onUnmount(listener: UnmountListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Every mount, sorted by path. */
+  /** All mounts, sorted by path. */
   mounts(): MountInfo[] {
     return this.#tree.list().map((mount) => ({
       path: mount.path,
@@ -270,7 +272,7 @@ export class MountTable extends MountedFileSystem {
     }));
   }
 
-  /** Every plugin, with where it is mounted. */
+  /** All plugins, with the paths of their mounts. */
   plugins(): PluginInfo[] {
     const mounted = this.#tree.list().filter((mount) => mount.status === 'mounted');
     return this.#registry.list().map((plugin) => ({
@@ -283,7 +285,7 @@ export class MountTable extends MountedFileSystem {
     }));
   }
 
-  /** What the streams of each mount that has some come to, sorted by path. */
+  /** The stream totals of each mount with streams, sorted by path. */
   totals(): { path: string; totals: StreamTotals }[] {
     return this.#tree.list().flatMap(({ path, instance }) => {
       const totals = instance?.totals?.();
@@ -291,7 +293,7 @@ export class MountTable extends MountedFileSystem {
     });
   }
 
-  /** What the log on disk of each mount that has one has come to, sorted by path. */
+  /** The totals of each mount with a log on disk, sorted by path. */
   disks(): { path: string; disk: DiskTotals }[] {
     return this.#tree.list().flatMap(({ path, instance }) => {
       const disk = instance?.disk?.();
@@ -299,7 +301,7 @@ export class MountTable extends MountedFileSystem {
     });
   }
 
-  /** What the shared log of each mount that has one has come to, sorted by path. */
+  /** The totals of each mount with a shared log, sorted by path. */
   logs(): { path: string; log: LogTotals }[] {
     return this.#tree.list().flatMap(({ path, instance }) => {
       const log = instance?.log?.();
@@ -317,8 +319,9 @@ export class MountTable extends MountedFileSystem {
   }
 
   /**
-   * Takes every mount away, as {@link unmount} does, and takes no new ones. Waits for mounts that are just starting.
-   * A plugin that fails to shut down holds up no other; the failure is logged. Twice is harmless.
+   * Unmounts everything, as {@link unmount} does, and accepts no new mounts. Waits for mounts that are starting. A
+   * plugin that fails to shut down does not delay the others; the failure is logged. A second call has no further
+   * effect.
    */
   shutdown(): Promise<void> {
     this.#shutdown ??= this.#stopAll();
@@ -327,10 +330,10 @@ export class MountTable extends MountedFileSystem {
 
   async #stopAll(): Promise<void> {
     this.#declared.clear();
-    // Running mounts are shut down at once; one that is still starting is awaited first.
+    // Running mounts are shut down immediately; mounts that are still starting are awaited first.
     const running = this.#tree.list().filter((mount) => mount.status === 'mounted');
     await Promise.all(running.map((mount) => this.#stopQuietly(mount)));
-    await Promise.allSettled(this.#underWay);
+    await Promise.allSettled(this.#transitions);
     await Promise.all(this.#tree.list().map((mount) => this.#stopQuietly(mount)));
   }
 
@@ -345,14 +348,16 @@ export class MountTable extends MountedFileSystem {
 
 function configOf(mount: Mount): { config?: PluginConfig | undefined } {
   const values = Object.entries(mount.config);
-  return values.length === 0 ? {} : { config: Object.fromEntries(values.map(([key, value]) => [key, shown(value)])) };
+  return values.length === 0
+    ? {}
+    : { config: Object.fromEntries(values.map(([key, value]) => [key, withoutCredentials(value)])) };
 }
 
 /**
- * An address is shown without the name and the password that it may hold. Where it cannot be told which part they are, such as
- * with a password in which a `/` is not escaped, nothing behind its scheme is shown.
+ * Removes user name and password from an address. If these cannot be located reliably, such as in a password with an
+ * unescaped `/`, everything after the scheme is removed.
  */
-function shown(value: unknown): unknown {
+function withoutCredentials(value: unknown): unknown {
   const [, scheme] = (typeof value === 'string' && /^\s*([a-z][a-z0-9+.-]*):\/\//i.exec(value)) || [];
   if (typeof value !== 'string' || scheme === undefined) return value;
   const url = URL.canParse(value) ? new URL(value) : undefined;
@@ -363,8 +368,8 @@ function shown(value: unknown): unknown {
   return url.href;
 }
 
-function because(code: 'PLUGIN_INVALID' | 'PLUGIN_FAILED', error: unknown): StreamFSError {
-  // A configuration error tells one problem a line: each says by itself what it is about.
+function pluginError(code: 'PLUGIN_INVALID' | 'PLUGIN_FAILED', error: unknown): StreamFSError {
+  // A configuration error lists one problem per line. Each line gets the prefix, so that it can stand alone.
   const text = messageOf(error);
   const lines = isStreamFSError(error, 'CONFIG_INVALID') ? text.split('\n') : [text];
   const message = lines.map((reason) => createError(code, { reason }).message).join('\n');

@@ -1,9 +1,9 @@
 /**
- * Which mount a path belongs to, and nothing else: no plugin is called here.
+ * Finds the mount that a path belongs to. No plugin is called here.
  *
- * The mounts lie in a flat map by path. A path is looked up by cutting its last part off until a mount is found, so a
- * lookup costs the depth of the path, not the number of mounts, and whole parts are compared (contract 75). What is
- * above a mount and below none is a virtual directory: `/` and `/a`, when `/a/b` is the only mount.
+ * The mounts are stored in a flat map by path. A lookup removes the last part of the path until a mount is found. So
+ * its cost depends on the depth of the path, not on the number of mounts, and whole parts are compared (contract 75). A
+ * path above a mount and not below any is a virtual directory: `/` and `/a`, if `/a/b` is the only mount.
  */
 
 import { isWithin, parentPath, splitPath } from './path.ts';
@@ -15,20 +15,20 @@ export interface Mount {
   readonly path: string;
   readonly pluginName: string;
   readonly config: PluginConfig;
-  /** The name its configuration gives this instance, if any. */
+  /** The name of this instance in the configuration, if any. */
   readonly name: string | undefined;
   status: MountStatus;
-  /** Why it failed. */
+  /** Why the mount failed. */
   error: string | undefined;
-  /** There while `status` is `mounted`. */
+  /** Set while `status` is `mounted`. */
   instance: PluginInstance | undefined;
-  /** When it was mounted; before that, when it was asked for. */
+  /** When the mount became ready; before that, when it was requested. */
   since: Date;
 }
 
 export class MountTree {
   readonly #mounts = new Map<string, Mount>();
-  /** Another one whenever a mount has come or gone: what was looked up before may no longer hold. */
+  /** Changes whenever a mount is added or removed, which invalidates earlier lookups. */
   version = 0;
 
   get(path: string): Mount | undefined {
@@ -54,7 +54,7 @@ export class MountTree {
     return [...this.#mounts.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
   }
 
-  /** The longest mount that a path is, or lies below (contract 75). */
+  /** The longest mount that contains a path (contract 75). */
   covering(path: string): Mount | undefined {
     for (let at = path; ; at = parentPath(at)) {
       const mount = this.#mounts.get(at);
@@ -62,7 +62,7 @@ export class MountTree {
     }
   }
 
-  /** Whether a mount lies below a path, at any depth. The path's own mount does not count. */
+  /** Whether a mount lies below a path, at any depth. A mount at the path itself does not count. */
   hasBelow(path: string): boolean {
     for (const mount of this.#mounts.values()) {
       if (mount.path !== path && isWithin(mount.path, path)) return true;
@@ -71,9 +71,9 @@ export class MountTree {
   }
 
   /**
-   * What mounts add to the listing of a directory, sorted by name: for each next part the mount that lies there, or
-   * undefined where it is only on the way to one. Mounts that do not run add nothing, since nothing could be done
-   * with what would be listed.
+   * The entries that mounts add to the listing of a directory, sorted by name: for each child name the mount at that
+   * path, or undefined if the child is only a virtual directory above a mount. Mounts that are not running add nothing,
+   * because their entries would not be usable.
    */
   childrenOf(directory: string): [name: string, mount: Mount | undefined][] {
     const depth = splitPath(directory).length;

@@ -1,10 +1,9 @@
 /**
- * Many file systems as one: each call goes to the mount its path belongs to, with the path as that mount knows it.
- * What lies above the mounts, and no plugin knows of, is answered here: the mounts themselves and the virtual
- * directories on the way to them.
+ * Combines many file systems into one: each call goes to the mount that its path belongs to, with the path relative to
+ * that mount. The mounts themselves and the virtual directories above them, which no plugin knows, are handled here.
  *
- * Errors of a plugin pass through as they are: they name paths relative to the mount. Errors raised here, where no
- * mount is concerned, name the whole path.
+ * Errors of a plugin pass through unchanged: their paths are relative to the mount. Errors raised here, outside of any
+ * mount, contain the full path.
  */
 import type { AppendId } from '../core/index.ts';
 import { createError, isStreamFSError } from '../errors/index.ts';
@@ -32,7 +31,7 @@ import type {
   WriteOptions,
 } from './types.ts';
 
-/** Where a path leads: the file system of its mount, and the path inside that. */
+/** A resolved path: the file system of its mount, and the path inside it. */
 export interface ResolvedPath {
   fileSystem: FileSystem;
   mountPath: string;
@@ -40,7 +39,7 @@ export interface ResolvedPath {
   path: string;
 }
 
-/** Told of what was moved, by its normalised paths before and now. */
+/** Called after a file or directory was moved, with its normalised old and new paths. */
 export type RenameListener = (from: string, to: string) => void;
 
 const VIRTUAL_DIRECTORY: Capabilities = {
@@ -63,7 +62,7 @@ const VIRTUAL_DIRECTORY: Capabilities = {
 
 export class MountedFileSystem implements FileSystem {
   readonly #tree: MountTree;
-  /** A virtual directory has no times of its own: it is as old as the table. */
+  /** The modification time of virtual directories: the creation time of the table. */
   readonly #since = new Date();
   readonly #limits: PathLimits;
   readonly #renameListeners = new Set<RenameListener>();
@@ -73,27 +72,28 @@ export class MountedFileSystem implements FileSystem {
     this.#limits = limits;
   }
 
-  /** Another one whenever a mount has come or gone: what was found by a path before may be another mount's now. */
+  /** Changes whenever a mount is added or removed: paths resolved before may then belong to another mount. */
   get version(): number {
     return this.#tree.version;
   }
 
-  /** Has `listener` told of every file or directory that was moved. Gives the way to stop that. */
+  /** Calls `listener` after every move of a file or directory. Returns a function that unsubscribes. */
   onRename(listener: RenameListener): () => void {
     this.#renameListeners.add(listener);
     return () => this.#renameListeners.delete(listener);
   }
 
-  /** A path in its normal form, within the limits of this table. INVALID_PATH, PATH_TOO_LONG, PATH_TOO_DEEP. */
+  /** Normalises a path within the limits of this table. Throws INVALID_PATH, PATH_TOO_LONG, PATH_TOO_DEEP. */
   normal(path: string): string {
     return normalizePath(path, this.#limits);
   }
 
   /**
-   * The file system a path belongs to: the one of the longest mount matching whole path parts (contract 75).
+   * The file system that a path belongs to: that of the longest mount that matches whole path parts (contract 75).
    *
-   * INVALID_PATH; NOTHING_MOUNTED; IS_A_DIRECTORY for a virtual directory; MOUNT_NOT_READY for a mount that has yet
-   * to start, MOUNT_FAILED for one that could not: its paths are never another mount's, so nothing is written to a wrong place meanwhile.
+   * Throws INVALID_PATH; NOTHING_MOUNTED; IS_A_DIRECTORY for a virtual directory; MOUNT_NOT_READY for a mount that has
+   * not started yet, MOUNT_FAILED for one that failed to start. The paths of such a mount never fall through to another
+   * mount, so nothing is written to the wrong place.
    */
   resolve(path: string): ResolvedPath {
     return this.#resolve(this.normal(path));
@@ -106,7 +106,7 @@ export class MountedFileSystem implements FileSystem {
     return { fileSystem: running(mount), mountPath: mount.path, path: pathInside(path, mount.path) };
   }
 
-  /** Whether a path that no mount covers is a directory, since mounts lie below it. The root always is. */
+  /** Whether a path outside of all mounts is a directory because mounts lie below it. The root always is. */
   #isVirtual(path: string): boolean {
     return path === '/' || this.#tree.hasBelow(path);
   }
@@ -124,7 +124,7 @@ export class MountedFileSystem implements FileSystem {
 
   async mkdir(path: string, mode: number): Promise<void> {
     const normal = this.normal(path);
-    // The plugin of a mount above does not know this directory, and would make a second one underneath.
+    // The plugin of a mount above does not know this directory, and would create a second one that the mount hides.
     if (this.#tree.get(normal) || this.#isVirtual(normal)) throw createError('DIRECTORY_EXISTS', { path: normal });
     const at = this.#resolve(normal);
     await at.fileSystem.mkdir(at.path, mode);
@@ -156,8 +156,8 @@ export class MountedFileSystem implements FileSystem {
   }
 
   /**
-   * The plugin's own entries in the plugin's order, then the mounts below that it does not know of, by name. A mount
-   * hides an entry of its name, as everywhere.
+   * The plugin's entries in the plugin's order, then the mounts below that it does not know, by name. A mount hides an
+   * entry of the same name, as in all operations.
    */
   async readDir(path: string): Promise<FileInfo[]> {
     const normal = this.normal(path);
@@ -174,8 +174,8 @@ export class MountedFileSystem implements FileSystem {
   }
 
   /**
-   * A part of a listing, in the order of `readDir` where the plugin gives parts and nothing is mounted in the directory,
-   * else by name. Fewer than `limit` entries are the last.
+   * A page of a listing. It is in the order of `readDir` if the plugin supports pages and nothing is mounted in the
+   * directory, else sorted by name. A page with fewer than `limit` entries is the last.
    */
   async readDirPage(path: string, page: DirectoryPage): Promise<FileInfo[]> {
     const normal = this.normal(path);
@@ -189,7 +189,10 @@ export class MountedFileSystem implements FileSystem {
       .slice(0, limit);
   }
 
-  /** What `readDir` gives, in parts of `size` entries where the plugin gives parts, so that a long one takes no long turn. */
+  /**
+   * The result of `readDir`, in parts of `size` entries if the plugin supports pages, so that a long listing does not
+   * block the event loop.
+   */
   async *readDirInParts(path: string, size: number): AsyncGenerator<FileInfo[]> {
     const normal = this.normal(path);
     const pages = this.#pagesOf(normal);
@@ -205,7 +208,7 @@ export class MountedFileSystem implements FileSystem {
     }
   }
 
-  /** Undefined where the plugin gives no parts, or mounts belong between its entries. */
+  /** Undefined if the plugin does not support pages, or if mounts belong between its entries. */
   #pagesOf(path: string): ((page: DirectoryPage) => Promise<FileInfo[]>) | undefined {
     const mount = this.#tree.covering(path);
     if (mount === undefined || this.#tree.childrenOf(path).length > 0) return undefined;
@@ -228,12 +231,12 @@ export class MountedFileSystem implements FileSystem {
     }
   }
 
-  /** Whether the plugin says that a path is absent, which is a directory because another mount lies below it. */
+  /** Whether a path that the plugin reports as absent is a directory because another mount lies below it. */
   #isOnlyVirtual(path: string, error: unknown): boolean {
     return isStreamFSError(error) && error.status === 404 && this.#tree.hasBelow(path);
   }
 
-  /** A mount's own facts are the table's (contract 39); below it the plugin's. */
+  /** The table provides the facts of a mount (contract 39), the plugin those of everything below it. */
   async stat(path: string): Promise<FileInfo> {
     const normal = this.normal(path);
     const mount = this.#tree.covering(normal);
@@ -287,7 +290,7 @@ export class MountedFileSystem implements FileSystem {
     await at.fileSystem.touch(at.path, options);
   }
 
-  /** The target is the link's content and passes as it is: only the plugin knows what it would mean. */
+  /** The target is the content of the link and passes unchanged, because only the plugin can interpret it. */
   async symlink(target: string, path: string): Promise<void> {
     const at = this.resolve(path);
     await at.fileSystem.symlink(target, at.path);
@@ -315,7 +318,7 @@ export class MountedFileSystem implements FileSystem {
     return at.fileSystem.openProducerWrite(at.path, append, options);
   }
 
-  /** Undefined where the file system of the path has no streams. */
+  /** Undefined if the file system of the path has no streams. */
   tryAppend(path: string, options?: CreateOptions): Appender | undefined {
     const at = this.resolve(path);
     return openAppender(at.fileSystem, at.path, options);
@@ -360,7 +363,11 @@ export class MountedFileSystem implements FileSystem {
   }
 }
 
-/** @throws SETTINGS_NOT_SUPPORTED for settings of a stream where there are no streams: they are not ignored */
+/**
+ * Refuses stream settings that the file system would otherwise ignore.
+ *
+ * @throws SETTINGS_NOT_SUPPORTED if there are settings and the file system has no streams
+ */
 function requireSettable({ fileSystem, path }: ResolvedPath, options: CreateOptions | undefined): void {
   if (options?.settings !== undefined && fileSystem.streamSettings === undefined) {
     throw createError('SETTINGS_NOT_SUPPORTED', { path });

@@ -2,9 +2,9 @@ import type { Appender } from './appender.ts';
 import type { AppendOptions, FileSystem } from './types.ts';
 
 /**
- * Opens a place to append at; undefined where the file system has no streams.
+ * Opens an appender; undefined if the file system has no streams.
  *
- * @throws TypeError where a plugin opens it asynchronously, whatever comes of that
+ * @throws TypeError if a plugin returns a promise, whether or not it rejects
  */
 export function openAppender(fileSystem: FileSystem, path: string, options?: AppendOptions): Appender | undefined {
   const appender: Appender | Promise<unknown> | undefined = fileSystem.openAppend?.(path, options);

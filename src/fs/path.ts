@@ -1,40 +1,40 @@
 /**
- * One spelling for every path. Clients send `live`, `/live` and `//live/` and mean the same stream (contract 44);
- * from here on there is only `/live`, so that mounts, plugins and handles can compare paths as texts.
+ * Path normalisation. Clients send `live`, `/live` and `//live/` for the same stream (contract 44). All of them become
+ * `/live` here, so that mounts, plugins and handles can compare paths as strings.
  *
- * Empty parts and `.` parts are dropped, as a POSIX system does. `..` is refused rather than resolved: no client needs
- * it on the wire, and a resolved one would let a path that looks like one mount's end up in another.
+ * Empty parts and `.` parts are dropped, as in POSIX. `..` is refused rather than resolved: no client needs it on the
+ * wire, and resolving it would let a path that appears to be in one mount reach another.
  */
 import { createError, limitReached } from '../errors/index.ts';
 
-/** How long a path may be once it is normalised. Infinity for no limit. */
+/** Limits of normalised paths. Infinity for no limit. */
 export interface PathLimits {
-  /** Bytes of UTF-8. */
+  /** The maximum length, in bytes of UTF-8. */
   length: number;
-  /** Parts. */
+  /** The maximum number of parts. */
   depth: number;
 }
 
 export const DEFAULT_PATH_LIMITS: PathLimits = { length: 4096, depth: 64 };
 
-/** For paths that have been let in already. */
+/** For paths that have been checked before. */
 export const NO_PATH_LIMITS: PathLimits = { length: Number.POSITIVE_INFINITY, depth: Number.POSITIVE_INFINITY };
 
-/** The longest part of a path, in bytes of UTF-8. */
+/** The maximum length of a path part, in bytes of UTF-8. */
 export const MAX_PART_BYTES = 255;
 
-/** Longer paths are cut where an error shows them. */
+/** Error messages truncate longer paths. */
 const SHOWN = 128;
 
 const CONTROL = /\p{Cc}/u;
 const LONE_SURROGATE = /\p{Cs}/u;
 
 /**
- * The normal form of a path: begins with `/`, no empty or `.` part, no slash at the end but for the root itself, which
- * the empty path means too. Normalising twice changes nothing (contract 44).
+ * The normal form of a path: begins with `/`, has no empty or `.` part, and has no trailing slash except for the root.
+ * The empty path is the root. Normalisation is idempotent (contract 44).
  *
- * INVALID_PATH for a `..` part, NUL and other control characters, text that is not well-formed UTF-16, and for parts
- * over {@link MAX_PART_BYTES}; PATH_TOO_LONG and PATH_TOO_DEEP for paths beyond the limits.
+ * Throws INVALID_PATH for a `..` part, NUL and other control characters, text that is not well-formed UTF-16, and for
+ * parts over {@link MAX_PART_BYTES}; PATH_TOO_LONG and PATH_TOO_DEEP for paths beyond the limits.
  */
 export function normalizePath(path: string, limits: PathLimits = DEFAULT_PATH_LIMITS): string {
   if (path.includes('\0')) throw invalid(path, 'it holds a NUL character');
@@ -63,13 +63,13 @@ export function baseName(path: string): string {
   return path === '/' ? '/' : path.slice(path.lastIndexOf('/') + 1);
 }
 
-/** The directory a normalised path lies in; the root is its own parent. */
+/** The parent directory of a normalised path; the root is its own parent. */
 export function parentPath(path: string): string {
   const slash = path.lastIndexOf('/');
   return slash <= 0 ? '/' : path.slice(0, slash);
 }
 
-/** A normalised path below a normalised directory: `joinPath('/a', '/b/c')` and `joinPath('/a', 'b/c')` are `/a/b/c`. */
+/** Joins a normalised directory and a path: `joinPath('/a', '/b/c')` and `joinPath('/a', 'b/c')` are `/a/b/c`. */
 export function joinPath(directory: string, path: string): string {
   const below = path.startsWith('/') ? path.slice(1) : path;
   if (below === '') return directory;
@@ -82,14 +82,14 @@ export function isWithin(path: string, directory: string): boolean {
   return path.startsWith(directory) && path.charCodeAt(directory.length) === 47;
 }
 
-/** What a normalised path is called inside `directory`, which it lies within: `/` for the directory itself. */
+/** A normalised path relative to `directory`, which must contain it: `/` for the directory itself. */
 export function pathInside(path: string, directory: string): string {
   if (directory === '/') return path;
   return path === directory ? '/' : path.slice(directory.length);
 }
 
 function isLonger(text: string, bytes: number): boolean {
-  // A UTF-16 unit is at least one byte of UTF-8 and at most three: most texts need no counting.
+  // A UTF-16 code unit is one to three bytes of UTF-8, so most strings need no exact count.
   if (text.length > bytes) return true;
   return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
 }

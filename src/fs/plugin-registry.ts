@@ -1,6 +1,6 @@
 /**
- * The kinds of file system a mount can be made of. Plugins are handed in by the program that embeds them: nothing
- * here loads code by a name or a path that came with a request (contract 79).
+ * The kinds of file system that can be mounted. The embedding program registers the plugins: nothing here loads code by
+ * a name or path from a request (contract 79).
  */
 import { createError, hint } from '../errors/index.ts';
 import type { Plugin } from './plugin.ts';
@@ -12,13 +12,17 @@ export class PluginRegistry {
     for (const plugin of plugins) this.register(plugin);
   }
 
-  /** Adds a plugin under its own name. PLUGIN_EXISTS where another has that name. */
+  /** Registers a plugin under its name. Throws PLUGIN_EXISTS if the name is taken. */
   register(plugin: Plugin): void {
     if (this.#plugins.has(plugin.name)) throw createError('PLUGIN_EXISTS', { name: plugin.name });
     this.#plugins.set(plugin.name, plugin);
   }
 
-  /** The plugin of exactly that name. @throws UNKNOWN_FSTYPE, which suggests a similar name (contract 74) */
+  /**
+   * The plugin with exactly this name.
+   *
+   * @throws UNKNOWN_FSTYPE, which suggests a similar name (contract 74)
+   */
   get(name: string): Plugin {
     const plugin = this.#plugins.get(name);
     if (!plugin)

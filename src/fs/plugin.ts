@@ -1,51 +1,51 @@
 /**
- * What a plugin is (contract 80): a named kind of file system. A plugin is a factory; each mount is an instance with
- * its own configuration and its own files (contract 74: two mounts are independent).
+ * The interface of a plugin (contract 80): a named kind of file system. A plugin is a factory; each mount is an
+ * instance with separate configuration and files (contract 74: two mounts are independent).
  */
 import type { MemoryBudget } from '../core/index.ts';
 import type { LimitCounters } from '../errors/index.ts';
 import type { Logger } from '../logging/index.ts';
 import type { FileSystem } from './types.ts';
 
-/** A parameter a plugin's configuration may hold, as listed by `GET /plugins`. */
+/** A parameter of a plugin's configuration, as listed by `GET /plugins`. */
 export interface ConfigParameter {
   name: string;
   type: 'string' | 'number' | 'boolean' | 'array';
   required: boolean;
-  /** The default as a user would write it; empty where there is none. */
+  /** The default as a user would write it; empty if there is none. */
   default: string;
   description: string;
 }
 
 export type PluginConfig = Readonly<Record<string, unknown>>;
 
-/** What a plugin logs with while it runs. */
+/** The logger of a running plugin. */
 export type PluginLogger = Logger;
 
 export interface PluginContext {
   /** Where the instance is mounted. */
   mountPath: string;
   logger: PluginLogger;
-  /** The memory of the server, of which the instance's is a part. Default: no bound. */
+  /** The memory budget of the server, which includes the memory of the instance. Default: no limit. */
   memory?: MemoryBudget | undefined;
-  /** Counts limits that refuse no request, such as the expiry of a stream. */
+  /** Counts limits that take effect outside of requests, such as the expiry of a stream. */
   limits?: LimitCounters | undefined;
 }
 
 /**
- * What the streams of an instance have come to: sums over all that there are, and where they are counters, over all that
- * there ever were. Counters never go back.
+ * Totals over the streams of an instance. Gauges cover existing streams; counters cover all streams that ever existed,
+ * and never decrease.
  */
 export interface StreamTotals {
   streams: number;
   readers: number;
-  /** Bodies that are on their way into streams. */
+  /** Bodies that are currently being written to streams. */
   writers: number;
-  /** Bytes that can be read again. */
+  /** Retained bytes. */
   retainedBytes: number;
   /** The largest lag of any reader, in bytes. */
   maxLag: number;
-  /** Counters: what was appended, what readers were given, and what they lost. */
+  /** Counters: appended to streams, delivered to readers, lost by readers. */
   receivedBytes: number;
   receivedChunks: number;
   deliveredBytes: number;
@@ -54,53 +54,56 @@ export interface StreamTotals {
   skippedChunks: number;
 }
 
-/** What the log on disk of an instance has come to. */
+/** Totals of the log on disk of an instance. */
 export interface DiskTotals {
-  /** Whether it can be written: `full` goes away by itself, `failed` with a start. */
+  /** Whether the log can be written. `full` recovers once there is room; `failed` needs a restart. */
   state: 'ok' | 'full' | 'failed';
-  /** Why it cannot be written; undefined where it can. */
+  /** Why the log cannot be written; undefined if it can. */
   problem: string | undefined;
-  /** Bytes that were appended and are not written yet. */
+  /** Appended bytes that are not written yet. */
   backlog: number;
   journalBytes: number;
   segmentBytes: number;
   openFiles: number;
   /** Counters, since the start. */
   writtenBytes: number;
-  /** How long syncs took, in seconds. */
+  /** Durations of fsync calls, in seconds. */
   syncs: CountedValues;
-  /** Blocks of history that readers asked for, and those of them that were read from files for it. */
+  /** Blocks of history requested by readers, and how many of them had to be read from files. */
   blocksGiven: number;
   blocksRead: number;
-  /** What the start found, and how long it took. */
+  /** The duration and the results of recovery at startup. */
   recoverySeconds: number;
   recoveredStreams: number;
   damages: number;
 }
 
-/** How many values there were up to each of some bounds. */
+/** A histogram. */
 export interface CountedValues {
   /** Ascending. */
   readonly bounds: readonly number[];
-  /** Of each bound, of the values above the bound before; then of those beyond the last. */
+  /**
+   * The count of values in each bucket: above the previous bound and up to this one. The last bucket is for values
+   * above the last bound.
+   */
   readonly counts: ArrayLike<number>;
   readonly sum: number;
 }
 
-/** What a log that the nodes of an instance share has come to, as this node sees it. */
+/** Totals of the shared log of an instance, as seen by this node. */
 export interface LogTotals {
-  /** What it is and where, without credentials. */
+  /** The kind and address of the log, without credentials. */
   name: string;
   /** The name of this process among those that share the log. */
   node: string;
   isConnected: boolean;
-  /** Whether the server is not ready while it is not. */
+  /** Whether the server is not ready while the log is disconnected. */
   isRequired: boolean;
-  /** Why it is not connected, or what it refused last. */
+  /** Why the log is not connected, or its last refusal. */
   problem: string | undefined;
-  /** Streams that are followed here. */
+  /** Streams of the log that this node mirrors. */
   mirrors: number;
-  /** Bytes that writers of this node gave and the log does not have yet. */
+  /** Bytes from writers of this node that are not yet in the log. */
   waitingBytes: number;
   /** Counters, since the start. */
   appendedBytes: number;
@@ -108,7 +111,7 @@ export interface LogTotals {
   retries: number;
   heals: number;
   forks: number;
-  /** Bytes that left the log before this node had them, and how often. */
+  /** Gaps: how often, and how many bytes in total, the log trimmed data before this node had read it. */
   gaps: number;
   gapBytes: number;
 }
@@ -116,23 +119,23 @@ export interface LogTotals {
 /** One mounted instance. */
 export interface PluginInstance {
   readonly fileSystem: FileSystem;
-  /** Added up when it is asked for, which is seldom. Only where the instance has streams. */
+  /** Computed on each call, so call it rarely. Only if the instance has streams. */
   totals?(): StreamTotals;
-  /** The same of its log on disk; undefined where it has none. */
+  /** Totals of the log on disk; undefined if there is none. */
   disk?(): DiskTotals | undefined;
-  /** The same of the log that it shares with other nodes; undefined where it has none. */
+  /** Totals of the log shared with other nodes; undefined if there is none. */
   log?(): LogTotals | undefined;
-  /** Ends every stream, wakes every reader, frees everything. Called once, at unmount or shutdown. */
+  /** Ends every stream, wakes every reader and frees all resources. Called once, at unmount or shutdown. */
   shutdown(): Promise<void>;
 }
 
 export interface Plugin {
   readonly name: string;
-  /** The text a user reads to learn what the plugin does. */
+  /** Documentation of the plugin for users. */
   readonly readme: string;
   readonly configParameters: readonly ConfigParameter[];
-  /** Throws a StreamFSError whose text says what is wrong and what would be right. Changes nothing. */
+  /** Throws a StreamFSError whose message says what is wrong and what would be right. Has no side effects. */
   validate(config: PluginConfig): void;
-  /** Makes an instance; `validate` has passed. */
+  /** Creates an instance. Called after `validate` has passed. */
   initialize(config: PluginConfig, context: PluginContext): Promise<PluginInstance>;
 }

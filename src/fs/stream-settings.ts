@@ -1,4 +1,6 @@
-/** What a stream can be given when it is created (contract 98). What is not given is its mount's. */
+/**
+ * The settings that a stream can have when it is created (contract 98). Missing settings default to those of the mount.
+ */
 import type {
   Atomic,
   Container,
@@ -8,24 +10,24 @@ import type {
 } from '../protocol/index.ts';
 
 export interface StreamSettings extends RequestedSettings {
-  /** Any media type; see `listedContentType` for those that are sent everywhere. */
+  /** Any media type; see `listedContentType` for those that all responses may use. */
   type?: string | undefined;
-  /** When the stream expires regardless of use, in milliseconds since 1970. */
+  /** When the stream expires, regardless of use, in milliseconds since 1970. */
   expiresAt?: number | undefined;
 }
 
-/** What holds for a stream: its own settings, and its mount's. */
+/** The effective settings of a stream: its own, completed by those of its mount. */
 export interface StreamSettingsInForce {
   readonly ringBufferSize: number;
   readonly channelBufferSize: number;
   readonly onLag: LagPolicy;
   readonly readerBlock: ReaderBlock;
   readonly atomic: Atomic;
-  /** In its normal form; `application/octet-stream` where nothing is known of its bytes. */
+  /** The normalised content type; `application/octet-stream` if unknown. */
   readonly type: string;
-  /** Where readers of it may begin. */
+  /** The format that determines where readers may begin. */
   readonly container: Container;
-  /** Undefined: as the mount's `idle_timeout` says, which counts writes only. */
+  /** Undefined: the `idle_timeout` of the mount applies, which counts only writes. */
   readonly ttl: number | undefined;
   readonly expiresAt: number | undefined;
 }

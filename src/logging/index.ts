@@ -1,4 +1,4 @@
-/** What is asked of a logger, and how lines that could come in thousands are kept few. */
+/** The logger interface, and rate limiting of log lines. */
 export { writes } from './levels.ts';
 export type { Logger } from './logger.ts';
 export { LogThrottle } from './throttle.ts';

@@ -1,4 +1,4 @@
-/** What this project logs with. The methods have the shape that most logging libraries give theirs. */
+/** The logger interface of this project. The methods have the same shape as in most logging libraries. */
 export interface Logger {
   debug(message: string, facts?: Record<string, unknown>): void;
   info(message: string, facts?: Record<string, unknown>): void;

@@ -1,4 +1,4 @@
-/** Milliseconds between two lines about the same thing. */
+/** The minimum interval between two reports, in milliseconds. */
 const PERIOD_MS = 1000;
 
 /**
@@ -6,36 +6,36 @@ const PERIOD_MS = 1000;
  * last report and the newest of them.
  */
 export class LogThrottle<T> {
-  readonly #say: (count: number, last: T) => void;
+  readonly #report: (count: number, last: T) => void;
   #count = 0;
   #last: T | undefined;
-  #saidAt = Number.NEGATIVE_INFINITY;
+  #reportedAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(say: (count: number, last: T) => void) {
-    this.#say = say;
+  constructor(report: (count: number, last: T) => void) {
+    this.#report = report;
   }
 
   add(what: T): void {
     this.#count++;
     this.#last = what;
-    const wait = this.#saidAt + PERIOD_MS - performance.now();
-    if (wait <= 0) this.#tell();
-    else this.#timer ??= setTimeout(() => this.#tell(), wait).unref();
+    const wait = this.#reportedAt + PERIOD_MS - performance.now();
+    if (wait <= 0) this.#reportNow();
+    else this.#timer ??= setTimeout(() => this.#reportNow(), wait).unref();
   }
 
-  /** Says at once what has not been said yet. */
+  /** Reports pending events immediately. */
   flush(): void {
-    if (this.#count > 0) this.#tell();
+    if (this.#count > 0) this.#reportNow();
   }
 
-  #tell(): void {
+  #reportNow(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#saidAt = performance.now();
+    this.#reportedAt = performance.now();
     const [count, last] = [this.#count, this.#last as T];
     this.#count = 0;
     this.#last = undefined;
-    this.#say(count, last);
+    this.#report(count, last);
   }
 }

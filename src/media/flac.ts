@@ -1,9 +1,10 @@
 /**
- * FLAC (RFC 9639): `fLaC` and blocks of metadata, then frames, each with a number and a checksum of its head, but without a
- * length. To look through all bytes for frames and for another `fLaC` costs more than the append itself should, so a frame
- * is looked for every {@link STEP_BYTES} at most. Its number says whether another life can have begun since the one before:
- * numbers begin anew with each. So steps grow with the numbers, and a young life, in which numbers prove nothing, is
- * searched as it comes. Where a number that was met proves nothing, the bytes between are searched in the ring.
+ * FLAC (RFC 9639): `fLaC` and metadata blocks, then frames. The head of a frame has a number and a checksum, but no
+ * length. Scanning all bytes for frames and for another `fLaC` would cost more than the append itself should, so the
+ * scanner steps: it searches for a frame at most every {@link STEP_BYTES}. The frame number tells whether the format
+ * can have restarted since the previous frame, because numbering starts over with each restart. So steps grow with the
+ * numbers. Shortly after a start, numbers prove nothing, and all bytes are searched as they arrive. If a number proves
+ * nothing later, the skipped bytes are searched in the ring.
  */
 import type { RingStream } from '../core/internal.ts';
 import type { JoinPoints } from './join-points.ts';
@@ -14,24 +15,30 @@ const MARK = Buffer.from('fLaC');
 const MARK_NUMBER = uint32(MARK, 0);
 const MARK_END = MARK[MARK.length - 1]!;
 const LAST_BLOCK = 0x80;
-/** Sync code, sizes, up to 7 bytes of a number, up to 4 of sizes, the checksum. */
+/** Sync code, sizes, a number of up to 7 bytes, explicit sizes of up to 4 bytes, the checksum. */
 const MAX_FRAME_HEAD = 16;
-/** A head, a constant of four bits, a checksum. */
+/** A head, a 4-bit constant, a checksum. */
 const MIN_FRAME_BYTES = 10;
-/** Where blocks have different sizes frames are numbered by their first sample. */
+/** With variable block sizes, the number of a frame is that of its first sample. */
 const MAX_FRAME_SAMPLES = 65_535;
 const USUAL_FRAME_SAMPLES = 4096;
 
-/** From a frame to where the next is looked for. With steps that are shorter than the shortest, a search costs no more. */
+/**
+ * The distance from a frame to the start of the next search. If steps are shorter than the minimum, searching all bytes
+ * costs no more.
+ */
 const SHORTEST_STEP_BYTES = 8 * 1024;
 const STEP_BYTES = 64 * 1024;
-/** A frame is found behind a step: what is gone over may be longer by so many frames, of which sizes differ. */
+/**
+ * The next frame is found after the end of a step, so the skipped range may be longer by this many frames, whose sizes
+ * differ.
+ */
 const STEP_MARGIN_FRAMES = 1.5;
-/** How far before the end a frame is looked for when a reader asks where to begin. */
+/** When join points are queried, a frame is searched in this many bytes before the end. */
 const NEAR_BYTES = 16 * 1024;
-/** What is gone over without a frame before it is searched, in steps. */
+/** The number of steps without a frame after which the skipped bytes are searched. */
 const MAX_STEPS_WITHOUT_FRAME = 2;
-/** What is gone over must still be in the ring when it is to be searched: a step is this part of it at most. */
+/** Skipped bytes must still be in the ring when they are searched, so a step is at most this fraction of it. */
 const STEPS_IN_RING = 4;
 
 const CRC8 = Uint8Array.from({ length: 256 }, (_, byte) => {
@@ -49,21 +56,21 @@ export class FlacWalker extends RecordingWalker {
   private readonly stream: HeldBytes;
   private readonly maxStepBytes: number;
   private stepBytes = 0;
-  /** `frames`: the first frame behind the metadata is looked for; `stepping`: it was found. */
+  /** `frames`: searching for the first frame after the metadata; `stepping`: it was found. */
   private state: 'nothing' | 'metadata' | 'frames' | 'stepping' = 'nothing';
   private end = 0;
-  /** The newest frame: where it begins, and its number. */
+  /** The offset and the number of the newest frame. */
   private frame = 0;
   private number = 0;
-  /** The two bytes with which all frames of this life begin. */
+  /** The two bytes with which all frames since the last header begin. */
   private sync = Buffer.alloc(2);
-  /** Numbers are too low to prove anything: another life could have reached them within the shortest step. */
-  private isYoung = true;
-  /** Where the next frame is looked for. */
-  private due = 0;
-  /** The beginning of what may be a frame's head, from `due` on. */
+  /** Frame numbers are too low to prove anything: after a restart they could be reached within the shortest step. */
+  private isUnproven = true;
+  /** The offset at which the search for the next frame starts. */
+  private searchFrom = 0;
+  /** The start of a possible frame head, from `searchFrom` on, that is incomplete. */
   private headStart: Uint8Array = NOTHING;
-  /** No mark begins before. */
+  /** No `fLaC` mark begins before this offset, since the last header. */
   private searchedTo = 0;
 
   constructor(points: JoinPoints, stream: HeldBytes) {
@@ -80,25 +87,25 @@ export class FlacWalker extends RecordingWalker {
     const isMissing = offset !== this.end;
     this.end = offset + bytes.length;
     if (isMissing) this.skipTo(offset);
-    // It would have to be searched later anyway, when it is not at hand any more.
-    if (this.isYoung && !this.requireNoMark(this.end, bytes, offset)) return;
-    if (this.end <= this.due) return;
+    // Searching these bytes now is cheaper than reading them from the ring later.
+    if (this.isUnproven && !this.requireNoMark(this.end, bytes, offset)) return;
+    if (this.end <= this.searchFrom) return;
     this.step(bytes, offset);
   }
 
-  /** A reader asks where it may begin: what was gone over may have more than is known. */
-  settle(): void {
+  /** A reader queries the join points: the skipped bytes may contain newer ones. */
+  catchUp(): void {
     if (this.state !== 'stepping') return;
     this.requireNoMark(this.end);
     if (this.state !== 'stepping') return;
     const from = Math.max(this.frame + 1, this.end - NEAR_BYTES, this.stream.oldestHeld);
     if (from >= this.end) return;
-    this.due = from;
+    this.searchFrom = from;
     this.headStart = NOTHING;
     this.step(Buffer.concat(this.stream.borrowParts(from, this.end)), from);
   }
 
-  // ── the beginning, of which every byte is looked at ──────────────────────────────────────────────────────────────
+  // ── the start, where every byte is scanned ─────────────────────────────────────────────────────────────────────────
 
   private takeAll(bytes: Uint8Array, offset: number): void {
     super.take(bytes, offset);
@@ -118,12 +125,12 @@ export class FlacWalker extends RecordingWalker {
     return bytes.length >= MARK.length && uint32(bytes, 0) === MARK_NUMBER;
   }
 
-  protected override restarted(): void {
+  protected override onRestart(): void {
     this.state = 'nothing';
   }
 
-  protected override lost(): void {
-    super.lost();
+  protected override onGap(): void {
+    super.onGap();
     this.state = 'nothing';
   }
 
@@ -161,37 +168,37 @@ export class FlacWalker extends RecordingWalker {
 
   // ── from frame to frame ──────────────────────────────────────────────────────────────────────────────────────────
 
-  /** @param frameBytes how long frames are at present; undefined where it is not known */
+  /** @param frameBytes the current average frame length; undefined if unknown */
   private moveTo(offset: number, number: number, frameBytes?: number): void {
     this.frame = offset;
     this.number = number;
     const { maxStepBytes } = this;
-    // What lies between the frames may be as long as this, so that no other life can have come as far.
+    // Up to this distance, frames after a restart cannot have reached this number.
     const proven = number / this.framesPerByte;
     const step = frameBytes === undefined ? 0 : proven - STEP_MARGIN_FRAMES * frameBytes;
-    this.isYoung = step < Math.min(SHORTEST_STEP_BYTES, maxStepBytes);
-    this.stepBytes = this.isYoung ? maxStepBytes : Math.min(maxStepBytes, Math.floor(step));
-    this.due = offset + this.stepBytes;
+    this.isUnproven = step < Math.min(SHORTEST_STEP_BYTES, maxStepBytes);
+    this.stepBytes = this.isUnproven ? maxStepBytes : Math.min(maxStepBytes, Math.floor(step));
+    this.searchFrom = offset + this.stepBytes;
     this.headStart = NOTHING;
   }
 
-  /** Bytes are missing before this offset. */
+  /** Continues at this offset after missing bytes. */
   private skipTo(offset: number): void {
     this.searchedTo = offset;
-    this.due = offset;
+    this.searchFrom = offset;
     this.headStart = NOTHING;
   }
 
-  /** Looks for frames in bytes of which those from `due` on matter. */
-  private step(given: Uint8Array, givenAt: number): void {
+  /** Searches for frames from `searchFrom` on. */
+  private step(latest: Uint8Array, latestAt: number): void {
     const { headStart } = this;
-    const bytes = bufferOf(headStart.length === 0 ? given : Buffer.concat([headStart, given]));
-    const offset = givenAt - headStart.length;
+    const bytes = bufferOf(headStart.length === 0 ? latest : Buffer.concat([headStart, latest]));
+    const offset = latestAt - headStart.length;
     const end = offset + bytes.length;
-    while (this.due < end) {
-      const at = bytes.indexOf(this.sync, Math.max(0, this.due - offset));
+    while (this.searchFrom < end) {
+      const at = bytes.indexOf(this.sync, Math.max(0, this.searchFrom - offset));
       if (at < 0) {
-        // Of the last byte it is not yet known what follows.
+        // A last byte of 0xff may begin a sync code.
         this.wait(bytes, bytes.at(-1) === 0xff ? bytes.length - 1 : bytes.length, offset);
         break;
       }
@@ -199,14 +206,14 @@ export class FlacWalker extends RecordingWalker {
         this.wait(bytes, at, offset);
         break;
       }
-      if (!isFrameHead(bytes, at)) this.due = offset + at + 1;
-      else if (!this.meet(offset + at, frameNumber(bytes, at), given, givenAt)) return;
+      if (!isFrameHead(bytes, at)) this.searchFrom = offset + at + 1;
+      else if (!this.frameFound(offset + at, frameNumber(bytes, at), latest, latestAt)) return;
     }
-    if (end - this.searchedTo > MAX_STEPS_WITHOUT_FRAME * this.maxStepBytes) this.requireNoMark(end, given, givenAt);
+    if (end - this.searchedTo > MAX_STEPS_WITHOUT_FRAME * this.maxStepBytes) this.requireNoMark(end, latest, latestAt);
   }
 
   private wait(bytes: Uint8Array, at: number, offset: number): void {
-    this.due = offset + at;
+    this.searchFrom = offset + at;
     this.headStart = bytes.slice(at);
   }
 
@@ -214,41 +221,46 @@ export class FlacWalker extends RecordingWalker {
     return (this.sync[1]! & 1) !== 0;
   }
 
-  /** By how much numbers grow at most. */
+  /** The maximum increase of frame numbers per byte. */
   private get framesPerByte(): number {
     return (this.isBySample ? MAX_FRAME_SAMPLES : 1) / MIN_FRAME_BYTES;
   }
 
-  /** @returns false where it is of another life, which has been begun with */
-  private meet(offset: number, number: number, given: Uint8Array, givenAt: number): boolean {
+  /**
+   * Handles a frame that was found.
+   *
+   * @returns false if the format has restarted, and scanning has continued at the restart
+   */
+  private frameFound(offset: number, number: number, latest: Uint8Array, latestAt: number): boolean {
     const { framesPerByte } = this;
     const bytes = offset - this.frame;
     const frames = number - this.number;
     const follows = frames > 0 && frames <= bytes * framesPerByte;
     const mayBeAnother = offset > this.searchedTo && number <= (offset - this.searchedTo) * framesPerByte;
-    if ((mayBeAnother || !follows) && !this.requireNoMark(offset, given, givenAt)) return false;
+    if ((mayBeAnother || !follows) && !this.requireNoMark(offset, latest, latestAt)) return false;
     this.searchedTo = Math.max(this.searchedTo, offset);
     if (follows) {
       this.points.boundary(offset);
       this.moveTo(offset, number, (bytes / frames) * (this.isBySample ? USUAL_FRAME_SAMPLES : 1));
     }
-    // Read out of what is no frame, or behind bytes that were left out: the next one will say.
+    // A false match, or a frame after missing bytes: the next frame decides.
     else this.moveTo(offset, number);
     return true;
   }
 
   /**
-   * Searches what was gone over, up to an offset, and begins anew at the first mark there is.
+   * Searches the skipped bytes up to an offset for a `fLaC` mark, and restarts at the first one found.
    *
-   * @param given what is about to be appended, from `givenAt` on
-   * @returns whether there is none
+   * @param latest the latest bytes, at `latestAt`, which may not be in the ring yet
+   * @returns true if there is none
    */
-  private requireNoMark(to: number, given?: Uint8Array, givenAt = this.end): boolean {
+  private requireNoMark(to: number, latest?: Uint8Array, latestAt = this.end): boolean {
     const from = Math.max(this.searchedTo, this.stream.oldestHeld);
-    const isGiven = given !== undefined && (from >= givenAt || (givenAt - from < MARK.length && !mayEndMark(given)));
-    const begin = isGiven ? givenAt : from;
-    const parts = begin < givenAt ? this.stream.borrowParts(begin, givenAt) : [];
-    if (given !== undefined) parts.push(given);
+    const isInLatest =
+      latest !== undefined && (from >= latestAt || (latestAt - from < MARK.length && !mayEndMark(latest)));
+    const begin = isInLatest ? latestAt : from;
+    const parts = begin < latestAt ? this.stream.borrowParts(begin, latestAt) : [];
+    if (latest !== undefined) parts.push(latest);
     const mark = indexOfMark(parts, begin);
     if (mark < 0 || mark >= to) {
       this.searchedTo = Math.max(this.searchedTo, to - MARK.length + 1);
@@ -265,11 +277,11 @@ export class FlacWalker extends RecordingWalker {
   }
 }
 
-/** The offset of the first mark in bytes that lie one behind the other from an offset on, or -1. */
+/** The offset of the first mark in consecutive parts that begin at `offset`, or -1. */
 function indexOfMark(parts: readonly Uint8Array[], offset: number): number {
   const beyond = MARK.length - 1;
   let at = offset;
-  /** The last four bytes, as one number. */
+  /** The last four bytes as a number. */
   let newest = 0;
   for (const part of parts) {
     for (let n = 0; n < Math.min(beyond, part.length); n++) {
@@ -286,7 +298,7 @@ function indexOfMark(parts: readonly Uint8Array[], offset: number): number {
   return -1;
 }
 
-/** Whether a mark that begins before these bytes may end in them. */
+/** Whether a mark that begins before these bytes can end in them. */
 function mayEndMark(bytes: Uint8Array): boolean {
   return bytes.length < MARK.length || bytes[0] === MARK_END || bytes[1] === MARK_END || bytes[2] === MARK_END;
 }
@@ -295,12 +307,12 @@ function isSync(bytes: Uint8Array, at: number): boolean {
   return bytes[at] === 0xff && (bytes[at + 1]! & 0xfe) === 0xf8;
 }
 
-/** The number has as many bytes as there are ones at its beginning, as in UTF-8; one where there is none. */
+/** The length of a number in bytes: the count of leading one bits, as in UTF-8, or 1 if there are none. */
 function numberBytes(first: number): number {
   return first < 0x80 ? 1 : Math.clz32(~(first << 24));
 }
 
-/** Whether a frame's head begins behind a sync code: whether its checksum is right. */
+/** Whether a valid frame head follows a sync code, by its checksum. */
 function isFrameHead(bytes: Uint8Array, at: number): boolean {
   const block = bytes[at + 2]! >> 4;
   const rate = bytes[at + 2]! & 15;
@@ -317,7 +329,7 @@ function isFrameHead(bytes: Uint8Array, at: number): boolean {
   return crc === bytes[at + length];
 }
 
-/** The number of a frame, or of its first sample. */
+/** The number of a frame or of its first sample. */
 function frameNumber(bytes: Uint8Array, at: number): number {
   const first = bytes[at + 4]!;
   const count = numberBytes(first);

@@ -1,4 +1,7 @@
-/** Where readers of a stream may begin (contract 102): by its content type, as it was made to say, or anywhere. */
+/**
+ * Selects the format that determines where readers of a stream may begin (contract 102): by content type, by an
+ * explicit setting, or none.
+ */
 import type { MemoryBudget } from '../core/index.ts';
 import type { RingStream, StreamFormat } from '../core/internal.ts';
 import { FlacWalker } from './flac.ts';
@@ -13,7 +16,7 @@ import { WebmWalker } from './webm.ts';
 
 interface Container {
   readonly types: readonly string[];
-  /** Whether nothing can be understood without it. */
+  /** Whether the header is required to decode anything. */
   readonly needsHeader: boolean;
   make(points: JoinPoints, stream: RingStream): Detector;
 }
@@ -42,15 +45,15 @@ export const CONTAINERS: Readonly<Record<string, Container>> = {
   'mpeg-ts': { types: ['video/mp2t'], needsHeader: false, make: (points) => new MpegTsWalker(points) },
   mp3: { types: ['audio/mpeg'], needsHeader: false, make: mp3Walker },
   adts: { types: ['audio/aac', 'audio/aacp'], needsHeader: false, make: adtsWalker },
-  // No type says it: what browsers play it by may have parts in which scripts run.
+  // No content type selects MJPEG: the one that browsers accept for it allows parts that contain scripts.
   mjpeg: { types: [], needsHeader: false, make: mjpegWalker },
 };
 
-/** The setting `container`: by the content type, or one of the formats for any content type, or none. */
+/** Values of the setting `container` besides the names of {@link CONTAINERS}. */
 const BY_TYPE = 'auto';
 const LINES = 'lines';
 
-/** @param container the name of one of {@link CONTAINERS}, `lines`, `none`, or `auto` for what the type says */
+/** @param container the name of one of {@link CONTAINERS}, `lines`, `none`, or `auto` to decide by content type */
 export function formatFor(
   { type, container }: { type: string; container: string },
   stream: RingStream,

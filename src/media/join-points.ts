@@ -1,29 +1,29 @@
 /**
- * What was found in a stream's bytes: the header of its format, and where readers may begin. A header that comes in
- * mid-stream begins another life of the format, and what was known of the one before is forgotten.
+ * The join points found in a stream: the header of its format, and the boundaries where readers may begin. A header in
+ * mid-stream restarts the format, and everything recorded before it is discarded.
  */
 import type { MemoryBudget } from '../core/index.ts';
 import { firstWhere, type Join, type StreamFormat } from '../core/internal.ts';
 
-/** The longest header that is kept, in bytes. */
+/** The longest header that is stored, in bytes. */
 const MAX_HEADER_BYTES = 256 * 1024;
-/** How many boundaries are remembered of what a stream retains; the newest is always known. */
+/** How many boundaries are stored for the retained bytes. The newest is always stored. */
 const BOUNDARIES = 256;
 
 export interface Detector {
   take(bytes: Uint8Array, offset: number): void;
-  /** A reader asks: what is known is to be as new as it can be. */
-  settle?(): void;
+  /** Called before a reader queries: the detector must process everything it has deferred. */
+  catchUp?(): void;
 }
 
 export class JoinPoints implements StreamFormat {
   private readonly detector: Detector;
   private readonly budget: MemoryBudget | undefined;
-  /** Whether nothing can be understood without a header. */
+  /** Whether the header is required to decode anything. */
   private readonly needsHeader: boolean;
   private readonly spacing: number;
-  /** Where the format begins; -1: it has not been found. */
-  private begun = -1;
+  /** The offset of the header; -1: none found. */
+  private headerOffset = -1;
   private header: Uint8Array | undefined;
   private building = new Uint8Array(0);
   private built = 0;
@@ -31,7 +31,7 @@ export class JoinPoints implements StreamFormat {
   private boundaries: number[] = [];
   private newest = -1;
 
-  /** @param retention bytes that the stream keeps */
+  /** @param retention the number of bytes that the stream retains */
   constructor(
     makeDetector: (points: JoinPoints) => Detector,
     { needsHeader, retention, budget }: { needsHeader: boolean; retention: number; budget?: MemoryBudget | undefined },
@@ -51,20 +51,24 @@ export class JoinPoints implements StreamFormat {
   /** A header begins. */
   begin(offset: number): void {
     this.release();
-    this.begun = offset;
+    this.headerOffset = offset;
     this.header = undefined;
     this.built = 0;
     this.boundaries = [];
     this.newest = -1;
   }
 
-  /** The rest of the header that has begun will not come. */
+  /** The rest of the current header will not arrive. */
   abandon(): void {
     this.release();
-    this.begun = -1;
+    this.headerOffset = -1;
   }
 
-  /** Bytes of the header that has begun. @returns false where it is too long, or there is no memory for it */
+  /**
+   * Appends bytes to the current header.
+   *
+   * @returns false if the header is too long or memory ran short
+   */
   record(bytes: Uint8Array, from: number, to: number): boolean {
     const wanted = this.built + to - from;
     if (wanted > this.building.length) {
@@ -82,19 +86,19 @@ export class JoinPoints implements StreamFormat {
     return true;
   }
 
-  /** All of the header was recorded. */
+  /** The header has been recorded completely. */
   headerComplete(): void {
     this.header = this.building.slice(0, this.built);
     this.building = new Uint8Array(0);
     this.charge(this.header.length);
   }
 
-  /** A header that may change without anything else beginning. */
+  /** Sets a header that may change without restarting the format. */
   setHeader(header: Uint8Array): void {
     if (this.charge(header.length)) this.header = header;
   }
 
-  /** A reader that has the header may begin here. */
+  /** Records an offset at which a reader that has the header may begin. */
   boundary(offset: number): void {
     if (this.needsHeader && this.header === undefined) return;
     const { boundaries } = this;
@@ -109,32 +113,33 @@ export class JoinPoints implements StreamFormat {
   // ── for readers ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   boundaryFrom(offset: number): number | undefined {
-    this.detector.settle?.();
-    if (this.begun >= offset) return this.begun;
+    this.detector.catchUp?.();
+    if (this.headerOffset >= offset) return this.headerOffset;
     const { boundaries } = this;
     const found = boundaries[firstWhere(boundaries.length, (n) => boundaries[n]! >= offset)];
     return found ?? (this.newest >= offset ? this.newest : undefined);
   }
 
   join(wanted: number, start: number): Join | undefined {
-    this.detector.settle?.();
-    const { begun, header, newest } = this;
-    if (this.needsHeader && begun < 0) return undefined;
+    this.detector.catchUp?.();
+    const { headerOffset, header, newest } = this;
+    if (this.needsHeader && headerOffset < 0) return undefined;
     if (this.needsHeader && header === undefined) {
-      return begun < start ? undefined : { offset: begun, header: undefined, waits: false };
+      return headerOffset < start ? undefined : { offset: headerOffset, header: undefined, waits: false };
     }
     const found = this.boundaryFrom(wanted);
-    if (found !== undefined) return { offset: found, header: found === begun ? undefined : header, waits: false };
+    if (found !== undefined)
+      return { offset: found, header: found === headerOffset ? undefined : header, waits: false };
     if (newest >= start) return { offset: newest, header, waits: false };
     return { offset: wanted, header, waits: true };
   }
 
   headerLost(from: number, to: number): Uint8Array | undefined {
-    this.detector.settle?.();
-    return this.begun >= from && this.begun < to ? this.header : undefined;
+    this.detector.catchUp?.();
+    return this.headerOffset >= from && this.headerOffset < to ? this.header : undefined;
   }
 
-  /** Its memory is not needed any more. */
+  /** Releases all memory. */
   release(): void {
     this.building = new Uint8Array(0);
     this.charge(0);

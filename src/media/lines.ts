@@ -1,7 +1,7 @@
-/** Text of which each line can be read by itself: readers begin with a whole line. Found when it is asked for. */
+/** Line-based text: readers begin at the start of a line. Line starts are searched on demand. */
 import type { Join, RingStream, StreamFormat } from '../core/internal.ts';
 
-type LinesOfStream = Pick<RingStream, 'startOffset' | 'endOffset' | 'lineStart' | 'lineEnd' | 'whole'>;
+type LinesOfStream = Pick<RingStream, 'startOffset' | 'endOffset' | 'lineStart' | 'lineEnd' | 'withHistory'>;
 
 export class LineFormat implements StreamFormat {
   private readonly stream: LinesOfStream;
@@ -22,12 +22,12 @@ export class LineFormat implements StreamFormat {
   }
 
   async boundaryInHistory(offset: number): Promise<number> {
-    const { whole } = this.stream;
-    return (await whole.lineStart(offset)) === offset ? offset : whole.lineEnd(offset);
+    const { withHistory } = this.stream;
+    return (await withHistory.lineStart(offset)) === offset ? offset : withHistory.lineEnd(offset);
   }
 
   join(wanted: number): Join {
-    // It was looked for where that takes a look at the disk.
+    // The caller has already found the line start in the history on disk (boundaryInHistory).
     if (wanted < this.stream.startOffset) return { offset: wanted, header: undefined, waits: false };
     const offset = this.boundaryFrom(wanted) ?? this.stream.lineStart(this.stream.endOffset);
     return { offset: offset ?? wanted, header: undefined, waits: offset === undefined };

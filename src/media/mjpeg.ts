@@ -1,7 +1,7 @@
 /**
- * MJPEG: pictures one behind the other, each of which can be shown by itself; with `multipart/x-mixed-replace` each is a
- * part with a line that begins with `--` before its own headers. A picture ends with its EOI marker, which compressed data
- * cannot contain; that of a preview inside a picture is followed by neither a picture nor a part.
+ * MJPEG: a sequence of pictures, each of which can be shown on its own. In `multipart/x-mixed-replace`, each is a part
+ * that starts with a `--` line and has its own headers. A picture ends with its EOI marker, which compressed data
+ * cannot contain. The EOI of a preview inside a picture is followed by neither a picture nor a part.
  */
 import type { JoinPoints } from './join-points.ts';
 import { bufferOf, Walker } from './walker.ts';
@@ -11,26 +11,26 @@ const LF = 0x0a;
 const CR = 0x0d;
 const DASH = 0x2d;
 const SPACE = 0x20;
-/** What is looked at behind a picture: an empty line, and the headers of a part, as far as its length stands there. */
-const BEHIND = 160;
+/** The number of bytes inspected after a picture: an empty line and the headers of a part, if they give its length. */
+const LOOKAHEAD_BYTES = 160;
 const LENGTH_NAME = Buffer.from('content-length:', 'latin1');
 const MAX_LENGTH_DIGITS = 8;
-/** By so much the end of a picture may come before its part says, such as where line ends are counted with it. */
+/** The tolerance by which a picture may end before its declared length, for example if line ends are counted. */
 const LENGTH_SLACK = 16;
-/** Where the end of a picture is near it is found sooner without a view of the bytes. */
+/** Within this distance a byte loop finds the end of a picture faster than a search in a Buffer view. */
 const NEAR_BYTES = 64;
 /**
- * What is not looked at behind the beginning of a picture whose length is not said: of what lay between the last two, so
- * much. Where pictures get smaller some beginnings are passed over, and soon none any more.
+ * For pictures without a declared length: the share of the previous distance between pictures that is skipped. If
+ * pictures shrink, some starts are missed, until the distance adapts.
  */
-const PASSED_OVER = 3 / 4;
+const SKIPPED_SHARE = 3 / 4;
 const MIN_STRIDE_BYTES = 4 * 1024;
 
 class MjpegWalker extends Walker {
-  protected override readonly maxHead = EOI.length + BEHIND;
+  protected override readonly maxHead = EOI.length + LOOKAHEAD_BYTES;
   private readonly points: JoinPoints;
   private isBegun = false;
-  /** Where the last picture began. */
+  /** The offset of the last picture. */
   private last = 0;
 
   constructor(points: JoinPoints) {
@@ -40,7 +40,7 @@ class MjpegWalker extends Walker {
 
   protected override parse(bytes: Uint8Array, at: number, offset: number): number {
     if (!this.isBegun) {
-      if (bytes.length - at < BEHIND) return 0;
+      if (bytes.length - at < LOOKAHEAD_BYTES) return 0;
       this.isBegun = true;
       const start = beginning(bytes, at);
       if (start >= 0) return this.found(bytes, start, at, offset);
@@ -54,7 +54,11 @@ class MjpegWalker extends Walker {
     return this.found(bytes, start, at, offset);
   }
 
-  /** A picture, or a part with one, begins at `start`. @returns how many bytes to go over from `at` on */
+  /**
+   * A picture, or a part with one, begins at `start`.
+   *
+   * @returns the number of bytes to skip from `at` on
+   */
   private found(bytes: Uint8Array, start: number, at: number, offset: number): number {
     const place = offset + start - at;
     this.points.boundary(place);
@@ -64,7 +68,7 @@ class MjpegWalker extends Walker {
       const end = partEnd(bytes, start);
       if (end >= 0) return Math.max(start + 1, end - EOI.length - LENGTH_SLACK) - at;
     }
-    return start - at + Math.max(MIN_STRIDE_BYTES, Math.floor(distance * PASSED_OVER));
+    return start - at + Math.max(MIN_STRIDE_BYTES, Math.floor(distance * SKIPPED_SHARE));
   }
 
   protected override recorded(): void {}
@@ -76,9 +80,9 @@ function indexOfEoi(bytes: Uint8Array, from: number): number {
   return bufferOf(bytes).indexOf(EOI, near);
 }
 
-/** Where a part ends by what its headers say, as far as they are looked at; -1 where they do not. */
+/** The end of a part according to its headers, as far as they are inspected; -1 if they do not say. */
 function partEnd(bytes: Uint8Array, start: number): number {
-  const end = Math.min(bytes.length, start + BEHIND);
+  const end = Math.min(bytes.length, start + LOOKAHEAD_BYTES);
   let length = -1;
   let line = start;
   for (let at = start; at < end; at++) {
@@ -88,11 +92,11 @@ function partEnd(bytes: Uint8Array, start: number): number {
     if (length < 0) length = lengthIn(bytes, line, lineEnd);
     line = at + 1;
   }
-  // Its headers go on: they are part of what is gone over.
+  // The headers continue beyond the inspected bytes. The rest of them is skipped with the part.
   return length < 0 ? -1 : start + length;
 }
 
-/** What a line says of the length of its part; -1 where it is another line. */
+/** The part length that a header line declares; -1 for other lines. */
 function lengthIn(bytes: Uint8Array, from: number, end: number): number {
   let at = from;
   for (const letter of LENGTH_NAME) if (((bytes[at++] ?? 0) | 0x20) !== (letter | 0x20)) return -1;
@@ -107,7 +111,7 @@ function lengthIn(bytes: Uint8Array, from: number, end: number): number {
   return length;
 }
 
-/** Where a picture or a part begins, behind an empty line or not; -1 where none does. */
+/** The start of a picture or a part, after an optional empty line; -1 if there is none. */
 function beginning(bytes: Uint8Array, from: number): number {
   let at = from;
   while (at < from + 4 && (bytes[at] === CR || bytes[at] === LF)) at++;

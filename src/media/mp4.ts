@@ -4,29 +4,29 @@ import { RecordingWalker, uint32 } from './recording-walker.ts';
 const FTYP = code('ftyp');
 const MOOF = code('moof');
 const MDAT = code('mdat');
-/** What may stand before the `moof` of a fragment, and belongs to it. */
+/** Boxes that may precede the `moof` of a fragment and belong to it. */
 const BEFORE_FRAGMENT = new Set(['styp', 'sidx', 'prft', 'emsg'].map(code));
-/** What else may be as long as it says. */
+/** Other box types whose declared length is trusted. */
 const KNOWN = new Set(['moov', 'mfra', 'free', 'skip', 'wide', 'uuid', 'meta', 'udta', 'pssh'].map(code));
-/** The longest box of a type that is not known. Where bytes are missing, one might be read out of what is none. */
+/** The longest box of an unknown type. After missing bytes, other data might be misread as a box. */
 const MAX_UNKNOWN_BYTES = 64 * 1024;
 const MAX_FTYP_BYTES = 1024;
 
 export class Mp4Walker extends RecordingWalker {
   protected override readonly maxHead = 16;
-  /** Where the fragment begins of which the `moof` is still to come; -1: none has. */
+  /** The start of a fragment whose `moof` is still to come; -1: none. */
   private fragment = -1;
   private hasHeader = false;
-  /** The bytes are no boxes: only a fragment or a new header is recognised in them. */
-  private isLost = false;
+  /** The scanner is out of sync: it accepts only a fragment or a new header. */
+  private isOutOfSync = false;
 
   protected override begins(bytes: Uint8Array): boolean {
     return bytes.length >= 8 && uint32(bytes, 4) === FTYP && uint32(bytes, 0) <= MAX_FTYP_BYTES;
   }
 
-  protected override lost(): void {
-    super.lost();
-    this.isLost = true;
+  protected override onGap(): void {
+    super.onGap();
+    this.isOutOfSync = true;
     this.fragment = -1;
   }
 
@@ -37,7 +37,7 @@ export class Mp4Walker extends RecordingWalker {
     if (size === 1 && bytes.length - at < 16) return 0;
     const length = size === 1 ? uint32(bytes, at + 8) * 2 ** 32 + uint32(bytes, at + 12) : size;
     if (!this.isBox(type, length)) return this.search(bytes, at);
-    this.isLost = false;
+    this.isOutOfSync = false;
     if (type === FTYP) {
       this.hasHeader = true;
       this.fragment = -1;
@@ -57,13 +57,13 @@ export class Mp4Walker extends RecordingWalker {
     if (length < 8) return false;
     if (type === FTYP) return length <= MAX_FTYP_BYTES;
     if (type === MOOF || BEFORE_FRAGMENT.has(type)) return true;
-    if (this.isLost) return false;
+    if (this.isOutOfSync) return false;
     return type === MDAT || KNOWN.has(type) || (length <= MAX_UNKNOWN_BYTES && isPrintable(type));
   }
 
-  /** Goes on to where the type of a box may stand that is recognised: each begins with one of these letters. */
+  /** Skips to where a recognised box may begin: their types start with one of a few letters. */
   private search(bytes: Uint8Array, at: number): number {
-    this.isLost = true;
+    this.isOutOfSync = true;
     const last = bytes.length - 8;
     let next = at + 1;
     while (next <= last && !isFirstLetter(bytes[next + 4]!)) next++;
@@ -71,12 +71,12 @@ export class Mp4Walker extends RecordingWalker {
   }
 }
 
-/** Of `ftyp`, `moof`, `styp` and `sidx`, `prft`, `emsg`. */
+/** The first letters of `ftyp`, `moof`, `styp` and `sidx`, `prft`, `emsg`. */
 function isFirstLetter(byte: number): boolean {
   return byte === 0x66 || byte === 0x6d || byte === 0x73 || byte === 0x70 || byte === 0x65;
 }
 
-/** Whether all four characters are those that types have. */
+/** Whether all four characters may occur in a box type. */
 function isPrintable(type: number): boolean {
   for (let shift = 0; shift < 32; shift += 8) {
     const byte = (type >>> shift) & 0xff;

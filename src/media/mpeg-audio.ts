@@ -1,4 +1,6 @@
-/** MP3 and ADTS: frames without a header before them. A frame is one where another of the same kind follows it. */
+/**
+ * MP3 and ADTS: frames without a file header. A frame is accepted only if another frame of the same kind follows it.
+ */
 import type { JoinPoints } from './join-points.ts';
 import { Walker } from './walker.ts';
 
@@ -12,7 +14,7 @@ const BITRATES = [
 ];
 const RATES = [44100, 48000, 32000];
 
-/** The length of the frame whose head begins at a position; 0 where it is none. */
+/** The length of the frame at a position; 0 if there is none. */
 type FrameLength = (bytes: Uint8Array, at: number) => number;
 
 const mp3Frame: FrameLength = (bytes, at) => {
@@ -46,7 +48,7 @@ class FrameWalker extends Walker {
   protected override readonly maxHead: number;
   private readonly frameLength: FrameLength;
   private readonly points: JoinPoints;
-  /** Frames mostly are as long as each other. */
+  /** Whether most frames have the same length. */
   private readonly isEven: boolean;
 
   constructor(points: JoinPoints, frameLength: FrameLength, maxFrame: number, isEven: boolean) {
@@ -71,9 +73,10 @@ class FrameWalker extends Walker {
     if (rest < length + HEAD) return 0;
     if (this.frameLength(bytes, at + length) === 0) return 1;
     this.points.boundary(offset);
-    // Places to begin are wanted every now and then: the frames between are not looked at.
+    // Join points are only needed occasionally, so the frames in between are not inspected.
     if (!this.isEven) return Math.max(length, STRIDE_BYTES);
-    // Where they are as long as this one, or shorter by a byte of padding, a frame begins shortly behind.
+    // If all frames are as long as this one, or shorter by one byte of padding, a frame begins shortly after the
+    // skipped bytes.
     const shortest = length - 1;
     return Math.ceil(STRIDE_BYTES / shortest) * shortest;
   }

@@ -1,6 +1,7 @@
 /**
- * MPEG transport streams (ISO 13818-1): packets of 188 bytes. A reader begins at a packet that says that it is a random
- * access point of the video, or of the sound where there is none, behind the newest tables.
+ * MPEG transport streams (ISO 13818-1): packets of 188 bytes. A reader may begin at a packet that is marked as a random
+ * access point of the video, or, without video, at any packet in which an audio frame begins. It first gets the newest
+ * tables.
  */
 import type { JoinPoints } from './join-points.ts';
 import { Walker } from './walker.ts';
@@ -8,9 +9,9 @@ import { Walker } from './walker.ts';
 const PACKET = 188;
 const SYNC = 0x47;
 const NO_PID = -1;
-/** In a packet's second byte: something begins in it, such as a frame or a table. */
+/** In the second byte of a packet: a payload unit, such as a frame or a table, begins in it. */
 const PAYLOAD_STARTS = 0x40;
-/** In its fourth byte: how many packets of its kind came before, modulo 16. */
+/** In the fourth byte: the continuity counter, modulo 16. */
 const COUNTER = 0x0f;
 /** MPEG 1 and 2, MPEG 4, H.264, H.265, H.266, AVS, VC-1. */
 const VIDEO = new Set([0x01, 0x02, 0x10, 0x1b, 0x24, 0x33, 0x42, 0xea]);
@@ -23,8 +24,11 @@ export class MpegTsWalker extends Walker {
   private isVideo = false;
   private pat: Buffer | undefined;
   private pmt: Buffer | undefined;
-  /** A packet begins here, as far as is known: where something begins in it, its sync byte is looked at again. */
-  private isInStep = false;
+  /**
+   * Whether a packet boundary is expected at the current position. The sync byte is checked again where a payload unit
+   * begins.
+   */
+  private isInSync = false;
 
   constructor(points: JoinPoints) {
     super();
@@ -32,18 +36,18 @@ export class MpegTsWalker extends Walker {
   }
 
   protected override parse(bytes: Uint8Array, at: number, offset: number): number {
-    if (this.isInStep) {
+    if (this.isInSync) {
       const rest = lengthOfRest(bytes, at);
       if (rest > 0 || bytes.length - at < 2) return rest;
     }
     if (bytes[at] !== SYNC) {
-      this.isInStep = false;
+      this.isInSync = false;
       const next = bytes.indexOf(SYNC, at);
       return (next < 0 ? bytes.length : next) - at;
     }
     if (bytes.length - at <= PACKET) return 0;
-    this.isInStep = bytes[at + PACKET] === SYNC;
-    if (!this.isInStep) return 1;
+    this.isInSync = bytes[at + PACKET] === SYNC;
+    if (!this.isInSync) return 1;
     if ((bytes[at + 1]! & PAYLOAD_STARTS) === 0) return PACKET;
     const pid = ((bytes[at + 1]! & 0x1f) << 8) | bytes[at + 2]!;
     if (pid === 0) {
@@ -54,8 +58,8 @@ export class MpegTsWalker extends Walker {
     return PACKET;
   }
 
-  protected override lost(): void {
-    this.isInStep = false;
+  protected override onGap(): void {
+    this.isInSync = false;
   }
 
   private takePat(packet: Uint8Array): void {
@@ -91,7 +95,10 @@ export class MpegTsWalker extends Walker {
     this.tablesSeen();
   }
 
-  /** Both tables, one packet each: the newest. They come again and again, and seldom change but for their counters. */
+  /**
+   * Sets both newest tables, one packet each, as the header. They repeat often and usually change only in their
+   * counters.
+   */
   private tablesSeen(): void {
     const { pat, pmt } = this;
     if (pat === undefined || pmt === undefined) return;
@@ -104,7 +111,7 @@ export class MpegTsWalker extends Walker {
   protected override recorded(): void {}
 }
 
-/** How long the packets are, one behind the other, in which nothing begins. One byte of each is looked at. */
+/** The total length of the consecutive packets in which no payload unit begins. Reads one byte per packet. */
 function lengthOfRest(bytes: Uint8Array, at: number): number {
   const end = bytes.length;
   let next = at + 1;
@@ -112,19 +119,19 @@ function lengthOfRest(bytes: Uint8Array, at: number): number {
   return next - 1 - at;
 }
 
-/** Whether a packet is as it was, but for its counter. Tables come ten times a second, and hardly ever change. */
+/** Whether a packet equals the known one except for its counter. Tables arrive ten times a second and rarely change. */
 function isSame(known: Buffer | undefined, bytes: Uint8Array, at: number): boolean {
   if (known === undefined || known[1] !== bytes[at + 1] || known[2] !== bytes[at + 2]) return false;
   if ((known[3]! ^ bytes[at + 3]!) & ~COUNTER) return false;
   return known.compare(bytes, at + 4, at + PACKET, 4) === 0;
 }
 
-/** Whether a packet has an adaptation field that says so. */
+/** Whether the adaptation field of a packet marks a random access point. */
 function isRandomAccess(bytes: Uint8Array, at: number): boolean {
   return (bytes[at + 3]! & 0x20) !== 0 && bytes[at + 4]! > 0 && (bytes[at + 5]! & 0x40) !== 0;
 }
 
-/** Where a table begins in the packet that it starts in; -1 where there is no such table. */
+/** The position of the table that begins in a packet; -1 if there is no table with this id. */
 function tableAt(packet: Uint8Array, id: number): number {
   const adaptation = (packet[3]! & 0x20) === 0 ? 0 : 1 + packet[4]!;
   if ((packet[3]! & 0x10) === 0 || 4 + adaptation >= PACKET) return -1;
@@ -132,7 +139,7 @@ function tableAt(packet: Uint8Array, id: number): number {
   return at + 12 <= PACKET && packet[at] === id ? at : -1;
 }
 
-/** Where the entries of a table end that lies in one packet: before its checksum. */
+/** The end of the entries of a table within one packet, before its checksum. */
 function tableEnd(packet: Uint8Array, at: number): number {
   const length = ((packet[at + 1]! & 0x0f) << 8) | packet[at + 2]!;
   return Math.min(PACKET, at + 3 + length - 4);

@@ -1,13 +1,16 @@
-/** Ogg (RFC 3533): pages; the header packets of Opus, Vorbis, FLAC, Theora and Speex, then pages to begin at. */
+/**
+ * Ogg (RFC 3533): pages. The header packets of Opus, Vorbis, FLAC, Theora and Speex form the header; readers may begin
+ * at later pages.
+ */
 import { RecordingWalker } from './recording-walker.ts';
 
 const PAGE_HEAD = 27;
-/** The first packet of each logical stream says what it is: enough of it to know. */
+/** The bytes of the first packet of a logical stream that identify its codec. */
 const FIRST_PACKET = 16;
 const CONTINUED = 1;
 const BEGINS = 2;
 
-/** How many packets the header of a codec is, by how its first packet begins. */
+/** The number of header packets of a codec, by the start of its first packet. */
 const HEADER_PACKETS: readonly [begin: string, packets: number][] = [
   ['OpusHead', 2],
   ['\x01vorbis', 3],
@@ -17,7 +20,7 @@ const HEADER_PACKETS: readonly [begin: string, packets: number][] = [
 
 export class OggWalker extends RecordingWalker {
   protected override readonly maxHead = PAGE_HEAD + 255 + FIRST_PACKET;
-  /** Header packets that are still to come, by the number of the logical stream. */
+  /** The number of missing header packets, by the serial number of the logical stream. */
   private readonly missing = new Map<number, number>();
   private hasHeader = false;
   private onlyBeginnings = false;
@@ -26,7 +29,7 @@ export class OggWalker extends RecordingWalker {
     return isPage(bytes, 0) && (bytes[5]! & BEGINS) !== 0;
   }
 
-  protected override restarted(): void {
+  protected override onRestart(): void {
     this.onlyBeginnings = false;
   }
 
@@ -50,7 +53,7 @@ export class OggWalker extends RecordingWalker {
     }
     const serial = bytes[at + 14]! | (bytes[at + 15]! << 8) | (bytes[at + 16]! << 16) | (bytes[at + 17]! << 24);
     if (begins) {
-      // Several logical streams begin together, each with a page of its own.
+      // Several logical streams begin together, each with a separate page.
       if (!this.onlyBeginnings) {
         this.missing.clear();
         this.hasHeader = true;
@@ -85,7 +88,7 @@ function isPage(bytes: Uint8Array, at: number): boolean {
 
 function headerPackets(bytes: Uint8Array, at: number): number {
   const begin = String.fromCharCode(...bytes.subarray(at, at + FIRST_PACKET));
-  // Of FLAC the first packet says how many follow.
+  // The first packet of FLAC declares the number of following header packets.
   if (begin.startsWith('\x7fFLAC')) return 1 + ((bytes[at + 7]! << 8) | bytes[at + 8]!);
   return HEADER_PACKETS.find(([known]) => begin.startsWith(known))?.[1] ?? 1;
 }

@@ -1,4 +1,4 @@
-/** A walker whose format has a header at its beginning. */
+/** A scanner for formats that begin with a header. */
 import type { JoinPoints } from './join-points.ts';
 import { Walker } from './walker.ts';
 
@@ -10,14 +10,14 @@ export abstract class RecordingWalker extends Walker {
     this.points = points;
   }
 
-  /** What comes from here on is the header. */
+  /** Starts recording the header. */
   protected beginHeader(offset: number): void {
     this.points.begin(offset);
     this.isRecording = true;
   }
 
-  /** A header that is not whole is none. */
-  protected override lost(): void {
+  /** An incomplete header is discarded. */
+  protected override onGap(): void {
     if (!this.isRecording) return;
     this.isRecording = false;
     this.points.abandon();
@@ -34,7 +34,7 @@ export abstract class RecordingWalker extends Walker {
   }
 }
 
-/** Of four bytes, the number that they are. */
+/** Reads a big-endian 32-bit number. */
 export function uint32(bytes: Uint8Array, at: number): number {
   return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }

@@ -1,56 +1,57 @@
 /**
- * Bytes that come in pieces, read as a row of units: boxes, pages, frames. A unit's head is looked at as soon as enough of
- * it has arrived, however it was cut; the rest of it is skipped. It never fails, for any bytes.
+ * An incremental scanner that reads pieces of bytes as a sequence of units, such as boxes, pages or frames. It parses
+ * the head of a unit as soon as enough of it has arrived, however the pieces are split, and skips the rest. It never
+ * fails, for any input.
  */
 const NOTHING = new Uint8Array(0);
 
-/** The same memory as a buffer, in which Node searches. */
+/** A Buffer view of the same memory, for its native search. */
 export function bufferOf(bytes: Uint8Array): Buffer {
   return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 export abstract class Walker {
-  /** The most bytes that {@link parse} may want to see before it decides. */
+  /** The maximum number of bytes that {@link parse} needs for a decision. */
   protected abstract readonly maxHead: number;
-  /** Bytes gone over are given to {@link recorded}. */
+  /** While true, skipped bytes are passed to {@link recorded}. */
   protected isRecording = false;
-  /** The beginning of a unit that is not all there. */
+  /** The start of a unit whose head is incomplete. */
   private held: Uint8Array = NOTHING;
-  /** Bytes to go over. */
+  /** The number of bytes still to skip. */
   private skip = 0;
-  /** Where the next bytes are expected. */
+  /** The expected offset of the next piece. */
   private next = -1;
 
   /**
-   * Looks at the bytes from `at` on, of which the first lies at `offset`. What it decides must not depend on how many there
-   * are beyond those it needs.
+   * Parses the bytes from `at` on, the first of which has the stream offset `offset`. The decision must not depend on
+   * how many bytes follow those that it needs.
    *
-   * @returns how many bytes to go over, also some that have not come yet; 0: more must come first
+   * @returns the number of bytes to skip, which may exceed the available bytes; 0: more bytes are needed
    */
   protected abstract parse(bytes: Uint8Array, at: number, offset: number): number;
 
-  /** Bytes between two positions that were gone over while recording. */
+  /** Receives skipped bytes while recording. */
   protected abstract recorded(bytes: Uint8Array, from: number, to: number): void;
 
-  /** Whether the format begins with these bytes. */
+  /** Whether a new header begins with these bytes. */
   protected begins(_bytes: Uint8Array): boolean {
     return false;
   }
 
-  /** What comes next begins with a unit. */
-  protected restarted(): void {}
+  /** The source has restarted: the next bytes begin a unit. */
+  protected onRestart(): void {}
 
-  /** Bytes are missing before those that come next: they may begin within a unit. */
-  protected lost(): void {}
+  /** Bytes are missing before the next piece, which may begin within a unit. */
+  protected onGap(): void {}
 
   take(bytes: Uint8Array, offset: number): void {
     if (offset !== this.next) {
       this.reset();
-      if (this.next >= 0) this.lost();
+      if (this.next >= 0) this.onGap();
     } else if ((this.skip > 0 || this.held.length > 0) && this.begins(bytes)) {
-      // A source that was cut within a unit has been started again: its rest will not come.
+      // A source that was interrupted within a unit has restarted: the rest of that unit will not arrive.
       this.reset();
-      this.restarted();
+      this.onRestart();
     }
     this.next = offset + bytes.length;
     const { held } = this;
@@ -78,13 +79,13 @@ export abstract class Walker {
     else if (before > 0) this.held = NOTHING;
   }
 
-  /** The next bytes are parsed as a head, although a unit was being skipped. */
+  /** Stops skipping: the next bytes are parsed as a head. */
   protected reset(): void {
     this.held = NOTHING;
     this.skip = 0;
   }
 
-  /** What was held, and as many of the bytes behind it as a head there may need. */
+  /** The held bytes, followed by as many new bytes as a head within them may need. */
   private seam(held: Uint8Array, bytes: Uint8Array): Uint8Array {
     const more = Math.min(bytes.length, this.maxHead);
     const joined = new Uint8Array(held.length + more);

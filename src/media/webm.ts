@@ -1,6 +1,6 @@
 /**
- * WebM and Matroska (RFC 9559): an EBML head, a segment with facts and tracks, then clusters. A reader begins at a cluster
- * whose first block of video is a key frame; at any where there is no video.
+ * WebM and Matroska (RFC 9559): an EBML head, a segment with metadata and tracks, then clusters. A reader may begin at
+ * a cluster whose first video block is a key frame, or, without video, at any cluster.
  */
 import { RecordingWalker, uint32 } from './recording-walker.ts';
 
@@ -14,48 +14,55 @@ const TRACK_TYPE = 0x83;
 const SIMPLE_BLOCK = 0xa3;
 const VIDEO = 1;
 const KEY_FRAME = 0x80;
-/** An id, a size, and of a block the number of its track, its time and its flags. */
+/**
+ * The bytes of a block's content that are read: track number, timestamp, flags. A head is an id, a size and these
+ * bytes.
+ */
 const MAX_CONTENT = 8 + 3;
 const MAX_HEAD = 4 + 8 + MAX_CONTENT;
 const UNKNOWN = -1;
 
-/** What is entered rather than gone over. */
+/** Elements whose children are parsed rather than skipped. */
 const ENTERED = new Set([SEGMENT, CLUSTER, TRACKS, TRACK]);
-/** What stands beside clusters and in them: of anything else the bytes are no elements behind the header. */
-const BEHIND_HEADER = new Set([
+/**
+ * Elements that occur next to and in clusters. After the header, any other element means that the scanner is out of
+ * sync.
+ */
+const AFTER_HEADER = new Set([
   ...[EBML, SEGMENT, CLUSTER, TRACKS, SIMPLE_BLOCK],
-  // Groups of blocks and encrypted blocks, times and sizes, silent tracks, filling and checksums.
+  // Block groups and encrypted blocks, timestamps and sizes, silent tracks, padding and checksums.
   ...[0xa0, 0xaf, 0xe7, 0xa7, 0xab, 0x5854, 0xec, 0xbf],
-  // Tables of contents, facts, cues, chapters, attachments, tags.
+  // Seek heads, info, cues, chapters, attachments, tags.
   ...[0x114d9b74, 0x1549a966, 0x1c53bb6b, 0x1043a770, 0x1941a469, 0x1254c367],
 ]);
-/** What is looked into. */
+/** Elements whose content is read. */
 const READ = new Set([SIMPLE_BLOCK, TRACK_NUMBER, TRACK_TYPE]);
 
 export class WebmWalker extends RecordingWalker {
   protected override readonly maxHead = MAX_HEAD;
   private hasHeader = false;
-  /** The bytes are no elements: only a cluster or a new header is recognised in them. */
-  private isLost = false;
-  /** Numbers of the tracks of video. */
+  /** The scanner is out of sync: it accepts only a cluster or a new header. */
+  private isOutOfSync = false;
+  /** The numbers of the video tracks. */
   private readonly video = new Set<number>();
   private trackNumber = 0;
   private trackType = 0;
-  /** The cluster of which it is not yet known whether a reader may begin there; -1: none. */
+  /** The offset of a cluster that is not yet known to be a join point; -1: none. */
   private cluster = -1;
 
   protected override begins(bytes: Uint8Array): boolean {
     return bytes.length >= 4 && uint32(bytes, 0) === EBML;
   }
 
-  protected override lost(): void {
-    super.lost();
-    this.isLost = true;
+  protected override onGap(): void {
+    super.onGap();
+    this.isOutOfSync = true;
   }
 
   protected override parse(bytes: Uint8Array, at: number, offset: number): number {
     const idLength = vintLength(bytes[at]!);
-    // Nothing begins with a zero, nor with an id of more than four bytes: what was lost is found by the next cluster.
+    // No element has an id that begins with a zero byte or is longer than four bytes. After a loss, the next cluster
+    // restores synchronisation.
     if (idLength > 4) return this.search(bytes, at);
     if (bytes.length - at < idLength + 1) return 0;
     const sizeLength = vintLength(bytes[at + idLength]!);
@@ -65,10 +72,10 @@ export class WebmWalker extends RecordingWalker {
     let id = 0;
     for (let n = 0; n < idLength; n++) id = id * 256 + bytes[at + n]!;
     const size = vint(bytes, at + idLength, sizeLength);
-    if (this.isLost && id !== CLUSTER && id !== EBML) return this.search(bytes, at);
-    if (!this.isRecording && !BEHIND_HEADER.has(id)) return this.search(bytes, at);
+    if (this.isOutOfSync && id !== CLUSTER && id !== EBML) return this.search(bytes, at);
+    if (!this.isRecording && !AFTER_HEADER.has(id)) return this.search(bytes, at);
     if (READ.has(id) && bytes.length - at < head + Math.min(size, MAX_CONTENT)) return 0;
-    this.isLost = false;
+    this.isOutOfSync = false;
     this.element(id, bytes, at + head, size, offset);
     if (ENTERED.has(id)) return head;
     return size === UNKNOWN ? this.search(bytes, at) : head + size;
@@ -119,9 +126,9 @@ export class WebmWalker extends RecordingWalker {
     this.cluster = -1;
   }
 
-  /** Goes on to where a cluster or a new head may begin. */
+  /** Skips to where a cluster or a new EBML head may begin. */
   private search(bytes: Uint8Array, at: number): number {
-    this.isLost = true;
+    this.isOutOfSync = true;
     for (let next = at + 1; next < bytes.length; next++) {
       if (bytes[next] === 0x1f || bytes[next] === 0x1a) return next - at;
     }
@@ -129,12 +136,12 @@ export class WebmWalker extends RecordingWalker {
   }
 }
 
-/** How many bytes a number takes that begins with this one; 9 where none does. */
+/** The length in bytes of a variable-size integer, by its first byte; 9 if invalid. */
 function vintLength(first: number): number {
   return Math.clz32(first) - 23;
 }
 
-/** A number without the mark of its length; -1 for a size that is not known. */
+/** The value of a variable-size integer without its length marker; -1 for an unknown size. */
 function vint(bytes: Uint8Array, at: number, length: number): number {
   let value = bytes[at]! & (0xff >> length);
   let ones = value === 0xff >> length;

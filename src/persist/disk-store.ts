@@ -430,9 +430,9 @@ export class DiskStore implements LogStore, DamageListener {
     for (const plan of plans) this.#applyWritten(plan, number, length);
     // With the interval policy, the next sync removes the garbage.
     if (this.#timer === undefined && this.#unsynced.hasGarbage) void this.sync().catch(() => undefined);
-    for (const log of logs) if (log.commit === commit) log.commit = undefined;
-    commit.resolve();
-    for (const log of logs) log.stream.logMoved();
+    for (const log of logs) if (log.round === round) log.round = undefined;
+    round.resolve();
+    for (const log of logs) log.stream.logChanged();
     this.#wakeWriters();
     return true;
   }
@@ -621,7 +621,7 @@ export class DiskStore implements LogStore, DamageListener {
     this.#retention.forget(log.known);
     this.#logs.delete(log.known.id);
     this.#written.delete(log.known.id);
-    log.stream.logMoved();
+    log.stream.logChanged();
   }
 
   /** Schedules segments for removal, once the record that makes them obsolete is synced. */
@@ -966,7 +966,7 @@ export class DiskStore implements LogStore, DamageListener {
     this.isClosed = true;
     clearTimeout(this.#retry);
     this.#wakeWriters();
-    for (const log of this.#logs.values()) log.stream.logMoved();
+    for (const log of this.#logs.values()) log.stream.logChanged();
     this.blocks.clear();
     await this.#pool.closeAll();
   }

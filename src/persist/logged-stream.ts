@@ -113,7 +113,7 @@ export class LoggedStream implements StreamLog {
     return fault !== undefined || (this.pending < this.#limit && backlog < maxBacklog);
   }
 
-  takesAtOnce(length: number): boolean {
+  acceptsNow(length: number): boolean {
     const { backlog, fault, maxBacklog } = this.#store;
     return fault !== undefined || (this.pending + length <= this.#limit && backlog + length <= maxBacklog);
   }
@@ -125,7 +125,7 @@ export class LoggedStream implements StreamLog {
 
   requireRoom(length: number): void {
     this.requireWritable();
-    if (this.pending > 0 && !this.takesAtOnce(length)) throw createError('DISK_BEHIND', { pending: this.pending });
+    if (this.pending > 0 && !this.acceptsNow(length)) throw createError('DISK_BEHIND', { pending: this.pending });
   }
 
   changed(): void {

@@ -1,13 +1,14 @@
 /**
- * Content types that a stream may be sent with (contract 99): a browser that is given the bytes of a stranger under one
- * of them shows or plays them, and runs nothing. So there is no HTML, SVG, XML, PDF, and nothing with scripts in it.
+ * The content types that responses with stream data may have (contract 99). A browser that receives untrusted bytes
+ * with one of these types displays or plays them, and executes nothing. So HTML, SVG, XML, PDF and all other types that
+ * can contain scripts are excluded.
  */
 
 const TEXT = ['charset'] as const;
 const SOUND = ['codecs', 'rate', 'channels'] as const;
 const NONE = [] as const;
 
-/** Each type with the parameters it may have. */
+/** Each type with its allowed parameters. */
 const TYPES: Readonly<Record<string, readonly string[]>> = {
   'application/octet-stream': NONE,
   'application/json': TEXT,
@@ -54,7 +55,10 @@ function all(kind: string, parameters: readonly string[], subtypes: readonly str
   return Object.fromEntries(subtypes.map((subtype) => [`${kind}/${subtype}`, parameters]));
 }
 
-/** What the parameters may say. UTF-7 and other encodings in which text is not what it looks like are left out. */
+/**
+ * The allowed parameter values. UTF-7 and similar encodings are excluded, because they can hide markup in
+ * harmless-looking text.
+ */
 const PARAMETER_VALUES: Readonly<Record<string, RegExp>> = {
   channels: /^\d{1,3}$/,
   charset:
@@ -64,7 +68,7 @@ const PARAMETER_VALUES: Readonly<Record<string, RegExp>> = {
   rate: /^\d{1,7}$/,
 };
 
-/** The longest that any type may be, in characters. */
+/** The maximum length of a content type, in characters. */
 export const MAX_CONTENT_TYPE_LENGTH = 200;
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
@@ -76,13 +80,15 @@ interface ContentType {
   parameters: [name: string, value: string][];
 }
 
-/** A type in its normal form: `text/plain; charset=utf-8`. Undefined for what is no media type (RFC 9110 section 8.3.1). */
+/**
+ * Normalises a media type, such as `text/plain; charset=utf-8`. Undefined if it is invalid (RFC 9110 section 8.3.1).
+ */
 export function normalContentType(text: string): string | undefined {
   const type = parse(text);
   return type === undefined ? undefined : textOf(type);
 }
 
-/** The same for a type that a stream may be sent with; undefined for every other. */
+/** Like {@link normalContentType}, but undefined for types that responses with stream data may not have. */
 export function listedContentType(text: string): string | undefined {
   const type = parse(text);
   if (type === undefined || !Object.hasOwn(TYPES, type.essence)) return undefined;
@@ -93,14 +99,14 @@ export function listedContentType(text: string): string | undefined {
   return isHarmless ? textOf(type) : undefined;
 }
 
-/** Whether a browser plays or shows what has this type, rather than print it. */
+/** Whether browsers play or display this type as media rather than as text. */
 export function isMediaContentType(type: string): boolean {
   return /^(?:audio|video|image)\//.test(type);
 }
 
 const UTF8_CHARSETS: readonly string[] = ['utf-8', 'utf8', 'us-ascii', 'ascii'];
 
-/** Whether what has this type is text in UTF-8, as far as the type says. */
+/** Whether content of this type is UTF-8 text, according to the type. */
 export function isUtf8ContentType(type: string): boolean {
   const { essence = '', parameters = [] } = parse(type) ?? {};
   if (!/^(?:text\/.+|application\/(?:.+\+)?(?:json|jsonl|ndjson|x-ndjson))$/.test(essence)) return false;
@@ -108,7 +114,7 @@ export function isUtf8ContentType(type: string): boolean {
   return charset === undefined || UTF8_CHARSETS.includes(charset[1].toLowerCase());
 }
 
-/** All types without their parameters, for documentation and errors. */
+/** All types without parameters, for documentation and errors. */
 export const LISTED_CONTENT_TYPES: readonly string[] = Object.keys(TYPES);
 
 function parse(text: string): ContentType | undefined {
@@ -121,7 +127,7 @@ function parse(text: string): ContentType | undefined {
     const match = PARAMETER.exec(trimmed);
     if (match === null) return undefined;
     const name = match[1]!.toLowerCase();
-    // Which of two would count is not agreed upon.
+    // Implementations disagree on which of two equal parameters applies.
     if (parameters.some(([other]) => other === name)) return undefined;
     parameters.push([name, match[2] ?? match[3]!]);
   }

@@ -1,4 +1,4 @@
-/** Headers of Durable Streams, beside those of producers. HTTP takes their names in any case. */
+/** Headers of the Durable Streams protocol, except those of producers. HTTP header names are case-insensitive. */
 export const DURABLE_HEADERS = {
   nextOffset: 'Stream-Next-Offset',
   upToDate: 'Stream-Up-To-Date',
@@ -12,18 +12,18 @@ export const DURABLE_HEADERS = {
   forkOffset: 'Stream-Fork-Offset',
   forkSubOffset: 'Stream-Fork-Sub-Offset',
   sseDataEncoding: 'Stream-SSE-Data-Encoding',
-  /** Ours: the oldest offset that can still be read. */
+  /** A StreamFS extension: the oldest offset that can still be read. */
   earliestOffset: 'Stream-Earliest-Offset',
 } as const;
 
 const H = DURABLE_HEADERS;
 
-/** Headers of requests that say one thing. */
+/** Request headers that may occur only once. */
 export const DURABLE_SINGLE_HEADERS: readonly string[] = [
   ...[H.seq, H.expectedOffset, H.ttl, H.expiresAt, H.closed, H.forkedFrom, H.forkOffset, H.forkSubOffset],
 ];
 
-/** Headers that requests may have, and that answers may have, for pages of other origins. */
+/** Request headers, and below response headers, that CORS allows for pages of other origins. */
 export const DURABLE_REQUEST_HEADERS: readonly string[] = ['If-None-Match', ...DURABLE_SINGLE_HEADERS];
 export const DURABLE_ANSWER_HEADERS: readonly string[] = [
   ...['ETag', 'Location', H.nextOffset, H.cursor, H.upToDate, H.closed, H.sseDataEncoding, H.ttl, H.expiresAt],

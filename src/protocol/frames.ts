@@ -11,8 +11,11 @@ export const FRAME_HEADER_BYTES = 16;
 /** The first byte of a frame's header. */
 export const FRAME_TYPES = { data: 1, gap: 2, caughtUp: 3, end: 4, heartbeat: 5, open: 6, header: 7 } as const;
 
-/** Behind the reason of an end by a shutdown, before the milliseconds after which to come back. */
+/**
+ * In an end frame with the reason shutdown: follows the reason and precedes the milliseconds to wait before
+ * reconnecting.
+ */
 export const END_RETRY_AFTER = 'retry-after-ms=';
 
-/** The largest payload that a frame may announce, in bytes. */
+/** The maximum payload length of a frame, in bytes. */
 export const MAX_FRAME_PAYLOAD_BYTES = 16 * 1024 * 1024;

@@ -1,4 +1,6 @@
-/** What goes over the wire, named once for the server, the client, the command line and the documentation. */
+/**
+ * The names and formats on the wire, defined once for the server, the client, the command line and the documentation.
+ */
 export * from './content-types.ts';
 export * from './durable-streams.ts';
 export * from './frames.ts';

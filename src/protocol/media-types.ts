@@ -1,12 +1,12 @@
-/** Media types of answers, each with what it says of the bytes. */
+/** Media types of responses. */
 
-/** Bytes as they were written, of any kind. */
+/** Bytes of any kind, as they were written. */
 export const OCTET_STREAM = 'application/octet-stream';
 
-/** Errors, facts and lists. */
+/** Errors, facts and listings. */
 export const JSON_MEDIA_TYPE = 'application/json';
 
-/** JSON texts, one a line. */
+/** JSON texts, one per line. */
 export const NDJSON_MEDIA_TYPE = 'application/x-ndjson';
 
 /** A framed read: see frames.ts. */

@@ -1,9 +1,9 @@
 /**
- * Parameters that a query may have, with the one meaning that each has wherever it stands. The server reads and the client
- * sends no others: both are typed by this list.
+ * All query parameters. Each has the same meaning in every route. The server accepts and the client sends no others:
+ * this list defines the type that both use.
  */
 export const QUERY_PARAMETERS = [
-  // What is meant.
+  // The target.
   'path',
   'generation',
   // Where to read or write.
@@ -38,7 +38,7 @@ export const QUERY_PARAMETERS = [
   'mode',
   'lease',
   'recursive',
-  // What a stream that is made is to be like; on_lag and atomic are such as well.
+  // Settings of a new stream; on_lag and atomic belong to these as well.
   'ring_buffer_size',
   'channel_buffer_size',
   'reader_block',
@@ -48,12 +48,12 @@ export const QUERY_PARAMETERS = [
   // Lists.
   'after',
   'limit',
-  // Of a signed link.
+  // Signed links.
   'expires',
   'signature',
 ] as const;
 
-/** Of Durable Streams, beside `offset`. */
+/** Parameters of Durable Streams in addition to `offset`. */
 type DurableParameter = 'cursor' | 'live';
 
 export type QueryParameter = (typeof QUERY_PARAMETERS)[number] | DurableParameter;

@@ -1,8 +1,8 @@
-/** What the API answers with as JSON, where server and client, or file systems and client, have to agree on it. */
+/** JSON responses of the API whose types server and client, or file systems and client, share. */
 import type { Atomic, Container, ReaderBlock } from './stream-settings.ts';
 import type { LagPolicy } from './words.ts';
 
-/** What can be done with a path (contract 77). A server may know of more than is listed. */
+/** The capabilities of a path (contract 77). A server may return more than these. */
 export interface PathCapabilities {
   isAppendOnly: boolean;
   isBroadcast: boolean;
@@ -16,29 +16,29 @@ export interface PathCapabilities {
   supportsFileHandle: boolean;
   supportsTouch: boolean;
   supportsSymlink: boolean;
-  /** A handle's `sync` succeeds; where everything is in memory it has nothing to do. */
+  /** Whether `sync` of a handle succeeds. It does nothing if everything is in memory. */
   supportsSync: boolean;
-  /** Reading takes away what was read, as from a queue. */
+  /** Whether reading removes the bytes that were read, as from a queue. */
   isReadDestructive: boolean;
-  /** Objects are replaced as a whole, and folders are no more than prefixes of names. */
+  /** Whether objects are replaced as a whole and folders are only name prefixes. */
   isObjectStore: boolean;
 }
 
-/** What a file is beside its size and times; names are capitalised on the wire as well (contract 40). */
+/** Metadata of a file; names are capitalised on the wire as well (contract 40). */
 export interface FileMeta {
   /** The plugin's name. */
   Name: string;
-  /** What kind of thing it is: `stream`, `doc`, `file`, `dir`, `device`; empty for a mount. */
+  /** The type: `stream`, `doc`, `file`, `dir`, `device`; empty for a mount. */
   Type: string;
-  /** More facts, as strings: decimal for numbers. */
+  /** More facts, as strings; numbers are decimal. */
   Content: Record<string, string> | null;
 }
 
 /**
- * - `live`: it has reached the live end, and follows it;
- * - `catching-up`: it is still on its way through history;
- * - `ending`: its stream has ended, and it is getting the rest;
- * - `stalled`: something waits for its peer, which has taken nothing of it for a while.
+ * - `live`: the reader has reached the live end and follows it;
+ * - `catching-up`: it is still reading history;
+ * - `ending`: its stream has ended, and it is reading the remaining bytes;
+ * - `stalled`: bytes are waiting for the client, which has not read any for a while.
  */
 export type ReaderState = 'live' | 'catching-up' | 'ending' | 'stalled';
 
@@ -46,40 +46,43 @@ export type ReaderState = 'live' | 'catching-up' | 'ending' | 'stalled';
 export interface ReaderInfo {
   id: number;
   path: string;
-  /** `host:port` of the connection, or of the client that opened the handle; null where it is not known. */
+  /** `host:port` of the connection, or of the client that opened the handle; null if unknown. */
   address: string | null;
   /** RFC 3339. */
   since: string;
-  /** How it is sent: `raw`, `frames`, `sse`, `websocket` or another form of a live read; `handle` for a handle that is not streamed just now. */
+  /**
+   * The form of the read: `raw`, `frames`, `sse`, `websocket` or another form of a live read; `handle` for a handle
+   * that is not being streamed.
+   */
   kind: string;
-  /** The handle it reads through, if it does. */
+  /** The handle that the reader belongs to, if any. */
   handle?: number | undefined;
   policy: LagPolicy;
   state: ReaderState;
-  /** Of the next byte it gets. */
+  /** The offset of the next byte to be delivered. */
   offset: number;
-  /** How far it is behind the end of the stream, and how far it may be. */
+  /** The lag behind the end of the stream, and the allowed lag. */
   lag: number;
   allowed_lag: number;
-  /** Delivered to it. */
+  /** Bytes delivered. */
   bytes: number;
   skipped_bytes: number;
   skipped_chunks: number;
   generation: string;
 }
 
-/** A part of all readers, by id. */
+/** A page of the list of all readers, sorted by id. */
 export interface ReaderList {
   readers: ReaderInfo[];
-  /** Whose readers these are, where the server shares a log with others: each lists its own. */
+  /** The name of the server if it shares a log with others: each server lists only its own readers. */
   node?: string | undefined;
-  /** How many there are in all. */
+  /** The total number of readers. */
   count: number;
-  /** What to ask for as `after` to get the next part; absent at the end. */
+  /** The value of `after` for the next page; absent on the last page. */
   next?: number | undefined;
 }
 
-/** Mounts by what they are at. */
+/** The number of mounts by status. */
 export interface MountCounts {
   total: number;
   pending: number;
@@ -87,67 +90,70 @@ export interface MountCounts {
   failed: number;
 }
 
-/** Which build a server is. */
+/** The build of a server. */
 export interface VersionInfo {
   readonly version: string;
   readonly gitCommit: string;
   readonly buildTime: string;
 }
 
-/** What `GET /health` says. */
+/** The response of `GET /health`. */
 export interface Health extends VersionInfo {
   status: string;
   ready: boolean;
   degraded: boolean;
   mounts: MountCounts;
-  /** Of mounts that keep their streams on disk, those that cannot write there; undefined where none does. */
+  /**
+   * The number of mounts with streams on disk, and of those whose disk is full or has failed; undefined if there are
+   * none.
+   */
   disks?: { total: number; full: number; failed: number } | undefined;
-  /** Of mounts whose streams a shared log decides; undefined where there is none. */
+  /** The number of mounts with a shared log, and of those connected to it; undefined if there are none. */
   logs?: { total: number; connected: number } | undefined;
 }
 
-/** What `GET /stats` says. Sizes are bytes. */
+/** The response of `GET /stats`. Sizes are in bytes. */
 export interface ServerStats {
   memory: {
-    /** 0: none. */
+    /** 0: no limit. */
     limit: number;
     used: number;
-    /** Of it, what only its owner can release: files, bodies, streams as such. */
+    /** Used memory that only its owner can release: files, bodies, the fixed charges of streams. */
     fixed: number;
-    /** Of it, what streams retain, which gives way where there is no room. */
+    /** Used memory of retained stream bytes, which are evicted if there is no room. */
     history: number;
-    /** Of it, what waits in sockets and for slow readers. */
+    /** Used memory that waits in sockets and for slow readers. */
     queued: number;
-    /** The most that has been used. */
+    /** The peak of `used`. */
     peak: number;
-    /** History given up so far to make room. */
+    /** History evicted so far to make room. */
     given_up: number;
   };
   streams: number;
   readers: number;
   handles: number;
   connections: number;
-  /** Bytes of all streams since the start: appended, given to readers, lost by them. */
+  /** Bytes of all streams since startup: appended, delivered to readers, lost by readers. */
   totals: { received: number; delivered: number; skipped: number };
-  /** Logs on disk, of mounts that have one: bytes there, and bytes that are not written yet. */
+  /** The logs on disk: their size, and the bytes that are not written yet. */
   disks: {
     path: string;
     state: 'ok' | 'full' | 'failed';
-    /** Why it cannot be written. */
+    /** Why the log cannot be written. */
     problem?: string | undefined;
     bytes: number;
     backlog: number;
   }[];
   /**
-   * Logs that mounts share with other servers: the address of each without credentials, the name of this node, the number of
-   * streams followed here, and the bytes that writers wait for.
+   * The shared logs: the address without credentials, the name of this node, the number of streams mirrored here, and
+   * the bytes that writers wait for.
    */
   logs: {
     path: string;
     log: string;
     node: string;
     connected: boolean;
-    /** Why it is not connected, or what it refused last. */
+    /** Why the log is not connected, or its last refusal. */
     problem?: string | undefined;
     mirrors: number;
     waiting: number;
@@ -155,18 +161,18 @@ export interface ServerStats {
   process: {
     /** RFC 3339. */
     started_at: string;
-    /** Memory in the machine. */
+    /** The resident set size. */
     resident: number;
     /** Processor time in seconds, user and system. */
     cpu_seconds: number;
     /** The longest delay of the event loop in the last second, in milliseconds. */
     event_loop_delay_ms: number;
   };
-  /** How often each limit was reached, by its name. */
+  /** How often each limit was reached, by name. */
   limits: Record<string, number>;
 }
 
-/** A line that a search has found. */
+/** A line found by a search. */
 export interface GrepMatch {
   file: string;
   /** From 1. */
@@ -175,24 +181,24 @@ export interface GrepMatch {
 }
 
 /**
- * What a stream is to be like that is made. What is not given is as its mount says. A stream that exists must be like
- * this, or it is an error STREAM_SETTINGS_DIFFER, whose `differences` name what is not.
+ * The settings of a new stream. Missing settings default to those of the mount. If the stream exists with other
+ * settings, the request fails with STREAM_SETTINGS_DIFFER, whose `differences` list the settings that differ.
  */
 export interface StreamSettings {
-  /** Number of newest bytes kept for readers that join later. */
+  /** The number of newest bytes kept for readers that join later. */
   ringBufferSize?: number | undefined;
-  /** Bytes that a reader which has caught up may fall behind. */
+  /** Bytes that a reader may lag once it has caught up. */
   channelBufferSize?: number | undefined;
-  /** What happens to a reader that falls further behind. */
+  /** What happens to a reader that lags further. */
   onLag?: LagPolicy | undefined;
-  /** Which readers may ask for `block` themselves. */
+  /** Which readers may request the policy `block`. */
   readerBlock?: ReaderBlock | undefined;
-  /** Whether lines of writers that do not say it themselves are kept whole. */
+  /** Whether lines are kept whole for writers that do not specify it. */
   atomic?: Atomic | undefined;
-  /** The content type, of a fixed list of harmless ones, such as `audio/ogg`. */
+  /** The content type, from a fixed list of safe types, such as `audio/ogg`. */
   type?: string | undefined;
-  /** Where readers may begin, where the type does not say: `auto` (as it says), `none`, or a format such as `mjpeg`. */
+  /** Where readers may begin: `auto` (determined by the content type), `none`, or a format such as `mjpeg`. */
   container?: Container | undefined;
-  /** Milliseconds without a write or a reader after which it expires; 0: never. */
+  /** Milliseconds without a write or a reader after which the stream expires; 0: never. */
   ttl?: number | undefined;
 }

@@ -1,6 +1,9 @@
-/** Settings of a stream (contract 98): their names on the wire, and the words they may be. */
+/** Settings of a stream (contract 98): their names on the wire and their allowed values. */
 
-/** As query parameters, in the facts of a stream, and as parameters of a mount where that has them. */
+/**
+ * Used as query parameters, in the metadata of a stream, and, where a mount has the setting, as parameters of the
+ * mount.
+ */
 export type StreamSettingName =
   | 'ring_buffer_size'
   | 'channel_buffer_size'
@@ -11,11 +14,11 @@ export type StreamSettingName =
   | 'container'
   | 'ttl';
 
-/** Which readers may ask for the policy `block`. */
+/** Which readers may request the policy `block`. */
 export const READER_BLOCK = ['always', 'writers', 'never'] as const;
 export type ReaderBlock = (typeof READER_BLOCK)[number];
 
-/** What stays whole of what several writers write. */
+/** Which units of concurrent writers are never interleaved. */
 export const ATOMIC = ['none', 'lines'] as const;
 export type Atomic = (typeof ATOMIC)[number];
 

@@ -1,10 +1,13 @@
-/** WebSocket: subprotocols, close codes, and the records that go beside the bytes (docs/websocket.md). */
+/** WebSocket: subprotocols, close codes, and the control records sent in addition to the bytes (docs/websocket.md). */
 import type { ReadEndReason } from './words.ts';
 
-/** Bytes with control records as JSON texts; or frames, each a message (see frames.ts). */
+/** `records`: bytes, and control records as JSON text; `frames`: one frame per message (see frames.ts). */
 export const WEBSOCKET_SUBPROTOCOLS = { records: 'streamfs.v1', frames: 'streamfs.frames.v1' } as const;
 
-/** Before a token in base64url, as one of the subprotocols that a page offers: it cannot send an `Authorization` header. */
+/**
+ * The prefix of a subprotocol that carries a token in base64url, for browsers, which cannot send an `Authorization`
+ * header.
+ */
 export const TOKEN_SUBPROTOCOL_PREFIX = 'streamfs.token.';
 
 /** Headers of the handshake (RFC 6455 section 11.3). */
@@ -20,52 +23,52 @@ export const CLOSE_CODES = {
   goingAway: 1001,
   protocolError: 1002,
   unsupportedData: 1003,
-  /** Never sent: stands for a close frame without a code. */
+  /** Never sent: represents a close frame without a code. */
   none: 1005,
-  /** Never sent: stands for a connection that was cut. */
+  /** Never sent: represents a connection that closed without a close frame. */
   abnormal: 1006,
   invalidText: 1007,
   policy: 1008,
   tooBig: 1009,
   internalError: 1011,
   tryAgainLater: 1013,
-  /** What HTTP would answer with the status N is N more than this. */
+  /** The close code for the HTTP status N is this plus N. */
   status: 4000,
 } as const;
 
-/** What the server says beside the bytes. Each is a text message with one JSON object. */
+/** Control records of the server. Each is a text message with one JSON object. */
 export type WebSocketRecord =
   /** The first record. */
   | {
       readonly type: 'open';
-      /** Of a read, the offset of the first byte or gap to come; of a write, the end of the stream. */
+      /** For a read, the offset of the first byte or gap that follows; for a write, the end of the stream. */
       readonly offset: number;
-      /** Undefined for a file that is no stream. */
+      /** Undefined for files that are not streams. */
       readonly generation?: string | undefined;
       readonly content_type: string;
-      /** Of a read: how long the header of the format is that the next record has; absent where none comes. */
+      /** For a read: the length of the format header in the next record; absent if there is none. */
       readonly header?: number | undefined;
-      /** Of a write: the number of the first message. */
+      /** For a write: the sequence number of the first message. */
       readonly seq?: number | undefined;
     }
-  /** What must come before the byte at `offset` for a decoder to understand it: bytes that do not count in any offset. */
+  /** The header that a decoder needs before the byte at `offset`. Its bytes do not count in any offset. */
   | { readonly type: 'header'; readonly offset: number; readonly base64: string }
   | { readonly type: 'gap'; readonly from: number; readonly to: number; readonly chunks: number }
   | { readonly type: 'caught-up'; readonly offset: number }
-  /** `end`: where the stream ends now. */
+  /** `end`: the current end of the stream. */
   | { readonly type: 'heartbeat'; readonly offset: number; readonly end?: number | undefined }
-  /** Message `seq` has been appended, and the stream ended at `offset` then. */
+  /** Message `seq` was appended; `offset` is the end of the stream after it. */
   | { readonly type: 'ack'; readonly seq: number; readonly offset: number; readonly repeated?: true | undefined }
   | {
       readonly type: 'end';
       readonly reason: ReadEndReason;
       readonly offset: number;
-      /** Bytes lost in gaps, of a read. */
+      /** For a read: bytes lost in gaps. */
       readonly skipped?: number | undefined;
-      /** What the writer said of how it ended (contract 100). */
+      /** The end status given by the writer (contract 100). */
       readonly status?: string | undefined;
-      /** With `shutdown`: after how many milliseconds to come back, up to twice that. */
+      /** With `shutdown`: the minimum milliseconds to wait before reconnecting; wait up to twice as long. */
       readonly retry_after_ms?: number | undefined;
     }
-  /** The last record before a close frame. It has the details of the error beside these. */
+  /** The last record before a close frame. It also contains the details of the error. */
   | { readonly type: 'error'; readonly code: string; readonly error: string };

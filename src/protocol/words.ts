@@ -1,22 +1,23 @@
-/** Words with a fixed meaning in the core, in configurations, on the wire and in the client. */
+/** Enumerations shared by the core, the configuration, the wire protocol and the client. */
 
-/** What happens to a reader that falls more than `channel_buffer_size` bytes behind (contract 20). */
+/** What happens to a reader that lags by more than `channel_buffer_size` bytes (contract 20). */
 export const LAG_POLICIES = ['drop-oldest', 'drop-newest', 'disconnect', 'block'] as const;
 export type LagPolicy = (typeof LAG_POLICIES)[number];
 
-/** Why a stream ended: by its writer, by removal, with its server, or because it was unused for too long. */
+/** Why a stream ended: its writer ended it, it was removed, its server shut down, or it expired unused. */
 const END_REASONS = ['ended', 'removed', 'shutdown', 'expired'] as const;
 export type EndReason = (typeof END_REASONS)[number];
 
 /**
- * What an acknowledgement of a write to a stream that is kept on disk means: it is in memory, the operating system has
- * it, or it is on the disk.
+ * The meaning of an acknowledged write to a stream on disk: the bytes are in memory, have been written to the operating
+ * system, or are synced to disk.
  */
 export type Durability = 'none' | 'written' | 'synced';
 
 /**
- * What a writer may say of how it ended beside the fact that it did, such as `exit 3` (contract 100): short, and of visible
- * ASCII characters with single spaces between them, so that a trailer, a log and a terminal can show it as it is.
+ * The end status that a writer may give when it ends a stream, such as `exit 3` (contract 100). It is short and
+ * consists of visible ASCII characters with single spaces between them, so that trailers, logs and terminals can show
+ * it unchanged.
  */
 const MAX_END_STATUS_BYTES = 128;
 const END_STATUS = /^[!-~]+(?: [!-~]+)*$/;
@@ -25,9 +26,9 @@ export function isEndStatus(text: string): boolean {
   return text.length <= MAX_END_STATUS_BYTES && END_STATUS.test(text);
 }
 
-/** What is wrong with a text for which {@link isEndStatus} is false. */
+/** The error message for a text that {@link isEndStatus} rejects. */
 export const END_STATUS_RULE = `must be 1 to ${MAX_END_STATUS_BYTES} visible ASCII characters, with single spaces between them`;
 
-/** Why a read ended: with its stream, or for a reason of its own. */
+/** Why a read ended: its stream ended, or for a reason that concerns only this read. */
 export const READ_END_REASONS = [...END_REASONS, 'timeout', 'too-slow', 'closed', 'kicked'] as const;
 export type ReadEndReason = (typeof READ_END_REASONS)[number];

@@ -1,13 +1,10 @@
 /**
- * Durations, as people write them: `30` is seconds, `500ms`, `2s`, `5m`, `1h` say their unit. One reader for
- * configuration, queries and command line; inside the program a duration is always milliseconds.
+ * Parses and formats durations: `30` is seconds; `500ms`, `2s`, `5m`, `1h` include a unit. Configuration, queries and
+ * the command line share this parser. Inside the program a duration is always in milliseconds.
  */
 import { createError } from '../errors/index.ts';
 
-/**
- * The longest duration that can be asked for, in milliseconds: 24 days. A timer cannot wait for longer than about
- * 24.8: it would go off at once.
- */
+/** The maximum duration, in milliseconds: 24 days. A timer with more than about 24.8 days would fire immediately. */
 export const MAX_DURATION = 24 * 24 * 60 * 60 * 1000;
 
 const MILLISECONDS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
@@ -15,17 +12,17 @@ type Unit = keyof typeof MILLISECONDS;
 
 const DURATION = /^(-?\d+(?:\.\d+)?)[ \t]*(ms|s|m|h)?$/;
 
-/** Longer values are cut where an error shows them. */
+/** Error messages truncate longer values. */
 const SHOWN = 64;
 
 /**
- * Milliseconds of a duration: a number of seconds, or a text such as `30`, `500ms`, `1.5 H`.
+ * Converts a duration to milliseconds: a number of seconds, or a string such as `30`, `500ms`, `1.5 H`.
  *
- * The answer is whole and from 0 to {@link MAX_DURATION}. It is rounded, but only 0 itself gives 0, since "none" and
- * "at once" are what 0 means. Negative durations, NaN, Infinity, hexadecimal, exponents and other units are
+ * The result is a whole number from 0 to {@link MAX_DURATION}. It is rounded, but only 0 itself gives 0, because 0
+ * means "none" or "immediately". Negative durations, NaN, Infinity, hexadecimal, exponents and other units are
  * CONFIG_INVALID.
  *
- * @param max the longest, for what no timer waits for
+ * @param max the maximum, for durations that no timer waits for
  */
 export function parseDuration(value: string | number, max = MAX_DURATION): number {
   const shown = String(value).trim();
@@ -49,7 +46,10 @@ function invalid(shown: string, expected: string) {
   return createError('CONFIG_INVALID', { reason: `invalid duration format: ${cut} (${expected})` });
 }
 
-/** A duration exactly, in the largest unit that divides it: `5s`, `90s`, `1m`, `1500ms`. Reads back to the same. */
+/**
+ * Formats a duration exactly, in the largest unit that divides it: `5s`, `90s`, `1m`, `1500ms`. Parses back to the same
+ * value.
+ */
 export function formatDuration(milliseconds: number): string {
   for (const unit of ['h', 'm', 's'] as const) {
     const size = MILLISECONDS[unit];

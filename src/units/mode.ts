@@ -1,38 +1,44 @@
 /**
- * Permission bits as clients write them (contract 61). Most write octal (`755`), pyagfs writes the decimal number it has
- * in hand (`420` for 0o644), agfs-fuse writes octal with the bits that say what kind of file it is (`100644`, `40755`).
- * Nothing in the text tells which is meant. The rule:
+ * Parses permission bits as clients write them (contract 61). Most write octal (`755`), pyagfs writes decimal (`420`
+ * for 0o644), and agfs-fuse writes octal including the file type bits (`100644`, `40755`). The text does not say which
+ * notation it uses. The rules:
  *
- * 1. With `0o`, or a leading zero and no 8 or 9, it is octal: `0o644`, `0644`, `0100644`.
- * 2. Otherwise both readings are tried. A reading counts only if it is a mode: permission bits, alone or with the bits
- *    of a kind of file that exists. So `493`, `33188` and `33261` are decimal (0o755, 0o100644, 0o100755), and `100644`
+ * 1. A text with `0o`, or with a leading zero and no 8 or 9, is octal: `0o644`, `0644`, `0100644`.
+ * 2. Otherwise both notations are tried. A result is valid only if it is a mode: permission bits, alone or with the
+ *    bits of an existing file type. So `493`, `33188` and `33261` are decimal (0o755, 0o100644, 0o100755), and `100644`
  *    and `40755` are octal.
- * 3. What can be both is octal, unless only the decimal reading is a usual mode, of a file or directory: what others may do
- *    the group may do, and what the group may do the owner may. So `755` is octal (rwxr-xr-x), and `420` is decimal
- *    (rw-r--r--), since octal 420 would let the group write what its owner cannot.
+ * 3. If both are valid, the text is octal, unless only the decimal value is a usual mode of a file or directory: a mode
+ *    where others may do no more than the group, and the group no more than the owner. So `755` is octal (rwxr-xr-x),
+ *    and `420` is decimal (rw-r--r--), since octal 420 would let the group write what its owner cannot.
  *
- * By this rule every usual mode is read right both ways but one: `511`, which is 0o511 and not decimal 0o777.
- * A number in JSON is no text: it is taken as the number it is, and its digits as octal only where it is no mode.
+ * With these rules every usual mode is parsed correctly in both notations, with one exception: `511` is 0o511 and not
+ * decimal 0o777. A JSON number is used as its value; its digits are read as octal only if the value is not a mode.
  *
- * Bits that say what kind of file it is are dropped: they cannot be changed.
+ * File type bits are dropped, because the type cannot be changed.
  */
 
 import { createError } from '../errors/index.ts';
 import { isIntegerFrom } from './integer.ts';
 
-/** Longer texts are cut where an error shows them. */
+/** Error messages truncate longer values. */
 const SHOWN = 64;
 
 const PERMISSION_BITS = 0o7777;
 const TYPE_BITS = 0o170000;
 
-/** Kinds of file that a mode can name, as `st_mode` has them: none, fifo, character device, directory, block device, file, link, socket. */
+/**
+ * File types that a mode can contain, as in `st_mode`: none, fifo, character device, directory, block device, file,
+ * link, socket.
+ */
 const TYPES: ReadonlySet<number> = new Set([0, 0o10000, 0o20000, 0o40000, 0o60000, 0o100000, 0o120000, 0o140000]);
 
-/** What is not written in plain octal comes from programs that have looked at a file or a directory; other kinds are slips: `8888`. */
+/**
+ * Decimal modes come from programs that have read the mode of a file or directory. Other types are mistakes, such as
+ * `8888`.
+ */
 const COMMON_TYPES: ReadonlySet<number> = new Set([0, 0o40000, 0o100000]);
 
-/** The permission bits of a mode written as text, 0 to 0o7777. Anything else is INVALID_PARAMETER. */
+/** The permission bits of a mode in a string, 0 to 0o7777. Anything else is INVALID_PARAMETER. */
 export function parseMode(text: string): number {
   const digits = /^(?:0o)?([0-9]{1,12})$/i.exec(text)?.[1];
   if (digits === undefined) throw invalid(text);
@@ -44,7 +50,7 @@ export function parseMode(text: string): number {
   return mode & PERMISSION_BITS;
 }
 
-/** The permission bits of a mode that JSON holds as a number. Anything else is INVALID_PARAMETER. */
+/** The permission bits of a mode in a JSON number. Anything else is INVALID_PARAMETER. */
 export function modeOfNumber(value: number): number {
   const mode = modeOf(value, TYPES) ?? octalOf(String(value), COMMON_TYPES);
   if (mode === undefined) throw invalid(String(value));
@@ -55,13 +61,16 @@ function octalOf(digits: string, types: ReadonlySet<number>): number | undefined
   return /^[0-7]{1,12}$/.test(digits) ? modeOf(Number.parseInt(digits, 8), types) : undefined;
 }
 
-/** The value, if it is a mode with one of these kinds of file. */
+/** The value, if it is a mode with one of these file types. */
 function modeOf(value: number, types: ReadonlySet<number>): number | undefined {
   const isMode = isIntegerFrom(0, value, TYPE_BITS | PERMISSION_BITS);
   return isMode && types.has(value & TYPE_BITS) ? value : undefined;
 }
 
-/** Whether it is of a file or directory where others may do no more than the group, and the group no more than the owner. */
+/**
+ * Whether a mode belongs to a file or directory, with others allowed no more than the group, and the group no more than
+ * the owner.
+ */
 function isUsual(mode: number | undefined): boolean {
   if (mode === undefined || !COMMON_TYPES.has(mode & TYPE_BITS)) return false;
   const owner = (mode >> 6) & 7;

@@ -1,25 +1,25 @@
 /**
- * Sizes in bytes, as people write them: one reader and one printer for configuration, queries, command line and
- * README, so that `512KB` means the same everywhere (contract 82). 1 KB is 1024 bytes.
+ * Parses and formats sizes in bytes. Configuration, queries, the command line and the README share these functions, so
+ * that `512KB` means the same everywhere (contract 82). 1 KB is 1024 bytes.
  *
- * A unit is B, KB, MB, GB or TB, in any case. `512K` is refused like any other text that does not say what it means:
- * half the tools of the world read it as 1000s, and JavaScript's own parsers read it as 512 bytes.
+ * A unit is B, KB, MB, GB or TB, in upper or lower case. `512K` is refused as ambiguous: many tools read K as 1000, and
+ * JavaScript's own parsers would read it as 512 bytes.
  */
 import { createError } from '../errors/index.ts';
 
-/** The largest size that can be asked for: 1 TB. */
+/** The maximum size: 1 TB. */
 export const MAX_SIZE = 1024 ** 4;
 
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'] as const;
 const SIZE_PATTERN = /^(-?\d+(?:\.\d+)?)[ \t]*(B|KB|MB|GB|TB)?$/;
 
-/** Longer values are cut where an error shows them. */
+/** Error messages truncate longer values. */
 const SHOWN = 64;
 
 /**
- * Bytes of a size: a number of bytes, or a text such as `512KB`, `1.5 mb`, `4096` (contract 81, 82).
+ * Converts a size to bytes: a number of bytes, or a string such as `512KB`, `1.5 mb`, `4096` (contract 81, 82).
  *
- * The answer is whole and from 1 to {@link MAX_SIZE}: a fraction of a byte is dropped. Zero, negative sizes, NaN,
+ * The result is a whole number from 1 to {@link MAX_SIZE}; a fraction of a byte is dropped. Zero, negative sizes, NaN,
  * Infinity, hexadecimal, exponents, digit separators and other units are CONFIG_INVALID.
  *
  * @example
@@ -35,7 +35,8 @@ export function parseSize(value: string | number): number {
   if (Number.isNaN(bytes) || value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY) {
     throw invalid(shown, 'expected format: number with optional unit B/KB/MB/GB/TB');
   }
-  // A decimal whose product is whole is a sum of powers of two, hence exact: nothing whole is ever floored away.
+  // If the product is whole, the decimal is a sum of powers of two and therefore exact, so flooring never loses a whole
+  // byte.
   const whole = Math.floor(bytes);
   if (whole < 1 || bytes > MAX_SIZE) throw invalid(shown, 'expected a size from 1B to 1TB');
   return whole;
@@ -54,8 +55,8 @@ function invalid(shown: string, expected: string) {
 }
 
 /**
- * A size for people: `512B`, `6.0MB`, up to PB (contract 83). `bytes` is 0 or more; a fraction of a byte is rounded.
- * Printing rounds to one decimal, so a printed size does not always read back to the same bytes.
+ * Formats a size for people: `512B`, `6.0MB`, up to PB (contract 83). `bytes` is 0 or more; a fraction of a byte is
+ * rounded. The result has one decimal, so it does not always parse back to the same size.
  */
 export function formatSize(bytes: number): string {
   if (bytes < 1023.5) return `${Math.round(bytes)}B`;

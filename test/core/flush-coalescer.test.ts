@@ -14,49 +14,49 @@ describe('when readers of a busy stream are woken', () => {
   /** A coalescer whose last round, to a hundred readers, took this many milliseconds and has just ended. */
   function busy(ms: number): FlushCoalescer {
     const pace = new FlushCoalescer();
-    pace.round(100, () => {
+    pace.flush(100, () => {
       now += ms;
     });
     return pace;
   }
 
   it('an idle stream does not wait', () => {
-    expect(new FlushCoalescer().waits(100, 10)).toBe(false);
+    expect(new FlushCoalescer().shouldWait(100, 10)).toBe(false);
     const pace = busy(4);
     now += 5;
-    expect(pace.waits(100, 10)).toBe(false);
+    expect(pace.shouldWait(100, 10)).toBe(false);
   });
 
   it('few readers are woken at once', () => {
-    expect(busy(4).waits(7, 10)).toBe(false);
+    expect(busy(4).shouldWait(7, 10)).toBe(false);
   });
 
   it('a busy one waits for an eighth of the last round', () => {
     const pace = busy(4);
-    expect(pace.waits(100, 10)).toBe(true);
+    expect(pace.shouldWait(100, 10)).toBe(true);
     now += 0.49;
-    expect(pace.waits(100, 10)).toBe(true);
+    expect(pace.shouldWait(100, 10)).toBe(true);
     now += 0.02;
-    expect(pace.waits(100, 10)).toBe(false);
+    expect(pace.shouldWait(100, 10)).toBe(false);
   });
 
   it('never waits longer than a millisecond', () => {
     const pace = busy(400);
-    expect(pace.waits(1000, 10)).toBe(true);
+    expect(pace.shouldWait(1000, 10)).toBe(true);
     now += 1;
-    expect(pace.waits(1000, 10)).toBe(false);
+    expect(pace.shouldWait(1000, 10)).toBe(false);
   });
 
   it('does not wait when there is enough to send', () => {
-    expect(busy(4).waits(100, 256 * KiB)).toBe(false);
+    expect(busy(4).shouldWait(100, 256 * KiB)).toBe(false);
   });
 
   it('each round waits again', () => {
     const pace = busy(4);
-    expect(pace.waits(100, 10)).toBe(true);
-    pace.round(100, () => {
+    expect(pace.shouldWait(100, 10)).toBe(true);
+    pace.flush(100, () => {
       now += 4;
     });
-    expect(pace.waits(100, 10)).toBe(true);
+    expect(pace.shouldWait(100, 10)).toBe(true);
   });
 });

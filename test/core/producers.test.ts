@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type AppendId, MemoryBudget, MIN_BUDGET } from '../../src/core/index.ts';
 import { type Attempt, Producers } from '../../src/core/internal.ts';
-import { BROKEN_OFF, PRODUCER_COST } from '../../src/core/producers.ts';
+import { INTERRUPTED, PRODUCER_COST } from '../../src/core/producers.ts';
 import { isStreamFSError } from '../../src/errors/index.ts';
 
 const table = (options: Partial<ConstructorParameters<typeof Producers>[0]> = {}) =>
@@ -54,7 +54,7 @@ describe('contract 72: appends of a producer', () => {
     const old = producers.begin({ id: 'p', epoch: 1, seq: 1 }, () => {
       wasCut = true;
     });
-    old.took(5, 5);
+    old.recordApplied(5, 5);
     const attempt = producers.begin({ id: 'p', epoch: 2, seq: 0 }, nothing);
     expect([wasCut, old.isRunning, attempt.applied]).toEqual([true, false, 0]);
     expect(refused(() => old.complete())).toEqual({ code: 'PRODUCER_SUPERSEDED' });
@@ -101,26 +101,30 @@ describe('contract 72: appends of a producer', () => {
     let now = 0;
     const producers = table({ max: 1, ttl: 100, now: () => now });
     const attempt = producers.begin({ id: 'p', epoch: 0, seq: 0 }, nothing);
-    attempt.took(3, 3);
+    attempt.recordApplied(3, 3);
     attempt.giveUp();
     for (const id of ['a', 'b', 'c']) apply(producers, { id, epoch: 0, seq: 0 });
-    now = BROKEN_OFF.ttl - 1;
+    now = INTERRUPTED.ttl - 1;
     producers.forgetIdle();
     expect([producers.size, producers.begin({ id: 'p', epoch: 0, seq: 0 }, nothing).applied]).toEqual([1, 3]);
-    producers.cut('p');
-    now += BROKEN_OFF.ttl;
+    producers.supersede('p');
+    now += INTERRUPTED.ttl;
     producers.forgetIdle();
     expect(producers.size).toBe(0);
   });
 
   it('such are bounded in number all the same', () => {
     const producers = table({ max: 1 });
-    for (let n = 0; n < BROKEN_OFF.max + 2; n++) {
+    for (let n = 0; n < INTERRUPTED.max + 2; n++) {
       const attempt = producers.begin({ id: `p${n}`, epoch: 0, seq: 0 }, nothing);
-      attempt.took(1, n + 1);
+      attempt.recordApplied(1, n + 1);
       attempt.giveUp();
     }
-    expect([producers.size, producers.lastSeq('p1'), producers.lastSeq('p2')]).toEqual([BROKEN_OFF.max, undefined, -1]);
+    expect([producers.size, producers.lastSeq('p1'), producers.lastSeq('p2')]).toEqual([
+      INTERRUPTED.max,
+      undefined,
+      -1,
+    ]);
   });
 
   it('a gap of a producer that is not known says up to where there is something of those forgotten', () => {
@@ -136,7 +140,7 @@ describe('contract 72: appends of a producer', () => {
       ['r', 30],
     ] as const) {
       const attempt = producers.begin({ id, epoch: 0, seq: 0 }, nothing);
-      attempt.took(10, end);
+      attempt.recordApplied(10, end);
       attempt.complete();
     }
     expect([gap('p', 1), gap('new', 5), gap('r', 5)]).toEqual([20, 20, undefined]);
@@ -192,7 +196,7 @@ describe('contract 72: appends of a producer', () => {
             const attempt = what === 'late' ? side.attempts[0] : last;
             if (attempt?.isRunning !== true) continue;
             for (let n = 0; n < size; n++) log[who]!.push(`${side.seq}.${attempt.applied + n}`);
-            attempt.took(size, 0);
+            attempt.recordApplied(size, 0);
           } else if (what === 'break') last?.giveUp();
           else if (what === 'complete' && last?.isRunning) {
             last.complete();

@@ -177,7 +177,7 @@ class Machine {
     const live = this.pick(index);
     if (live === undefined || live.model.isEnded) return;
     const { log, model, producers, seqs, stream } = live;
-    if (!log.takesAtOnce(length)) return;
+    if (!log.acceptsNow(length)) return;
     const data = Buffer.alloc(length, `${model.path}:${endOf(model)};`);
     const states = new Map(model.producers.get(endOf(model)));
     try {
@@ -186,7 +186,7 @@ class Machine {
         const seq = seqs.get(producer) ?? 0;
         const attempt = producers.begin({ id: producer, epoch: 0, seq }, () => undefined);
         stream.append(data);
-        attempt.took(length, stream.writtenEnd);
+        attempt.recordApplied(length, stream.writtenEnd);
         attempt.complete();
         seqs.set(producer, seq + 1);
         const endOffset = stream.writtenEnd;

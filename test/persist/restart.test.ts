@@ -62,11 +62,11 @@ describe('streams that are kept on disk', () => {
     fs = await start();
     const after = await streamAt(fs, '/a');
     expect(after).toMatchObject({ createdAt, generation, modifiedAt, endOffset: 20, totalWritten: 20 });
-    expect(after.whole.startOffset).toBe(0);
-    // None of it is in memory before somebody reads it.
+    expect(after.withHistory.startOffset).toBe(0);
+    // Nothing of it is in memory before somebody reads it.
     expect(after.stats().memory).toBe(0);
     const chunks = [];
-    for await (const chunk of after.whole.chunks(0, 20)) chunks.push(Buffer.from(chunk).toString());
+    for await (const chunk of after.withHistory.chunks(0, 20)) chunks.push(Buffer.from(chunk).toString());
     expect(chunks).toEqual(['one', 'two and more', 'three']);
     expect(after.stats().totalChunks).toBe(3);
     expect(await textOf(await fs.snapshot('/a'))).toBe('onetwo and morethree');

@@ -1,16 +1,16 @@
 import type { LagStrategy } from './strategy.ts';
 
 /**
- * Writers wait for a reader that is as far behind as it may be, up to a deadline (writer-gate.ts). It loses something only
- * where writers did not wait, by `append`, or where memory has run short: then it is cut off.
+ * Writers wait for a reader that has reached its allowed lag, up to a deadline (writer-gate.ts). Such a reader loses
+ * bytes only if writers did not wait, by calling `append`, or if memory ran short. Then it is disconnected.
  */
 export const block: LagStrategy = {
   name: 'block',
   blocksWriters: true,
-  cutsOff: true,
+  disconnects: true,
   watchesStream: false,
   createQueue: () => undefined,
   resumeOffset: ({ stream }) => stream.ring.floor,
   checkLag: () => undefined,
-  slabLeaves: () => undefined,
+  beforeEvict: () => undefined,
 };

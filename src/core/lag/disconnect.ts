@@ -1,15 +1,15 @@
 import type { LagStrategy } from './strategy.ts';
 
-/** A reader that is too far behind is cut off, in the turn in which it happens: also one that is not read meanwhile. */
+/** A reader that lags too far is disconnected in the turn in which this happens, even if nothing is reading it. */
 export const disconnect: LagStrategy = {
   name: 'disconnect',
   blocksWriters: false,
-  cutsOff: true,
+  disconnects: true,
   watchesStream: true,
   createQueue: () => undefined,
   resumeOffset: ({ allowedLag, stream }) => Math.max(stream.ring.floor, stream.endOffset - allowedLag),
   checkLag: (reader) => {
-    if (reader.lag > reader.allowedLag) reader.cutOff();
+    if (reader.lag > reader.allowedLag) reader.disconnect();
   },
-  slabLeaves: () => undefined,
+  beforeEvict: () => undefined,
 };

@@ -1,28 +1,31 @@
 import type { Slab } from '../slab.ts';
 
-/** Pieces a queue may consist of: a reader that takes a byte at a time would otherwise have one for every byte. */
+/**
+ * The maximum number of ranges in a queue. Without it, a reader that takes one byte at a time could have a range per
+ * byte.
+ */
 const MAX_RANGES = 1024;
 
-/** Bytes queued for a `drop-newest` reader: a range that stays readable after the ring has evicted it. */
+/** A range of bytes queued for a `drop-newest` reader. It stays readable after the ring has evicted it. */
 interface Range {
   from: number;
   to: number;
 }
 
-/** Accounts for the memory that queues hold, where a budget is used. */
+/** Accounts for the memory that queues hold, if there is a budget. */
 export interface QueueAccount {
   heldByReaders(change: number): void;
 }
 
 /**
- * The queue of a `drop-newest` reader: what it has queued stays, what arrives while the queue is full is lost.
+ * The queue of a `drop-newest` reader: queued bytes are kept, and bytes that arrive while the queue is full are lost.
  *
  *     ranges[0]          gap         ranges[1]      gap      tail…end (still filling)
  *     ███████████ ···············  ████████████ ·········  ████
  *
- * At most `capacity` bytes are queued, in evicted slabs that this queue alone keeps alive where it must. Of a slab that
- * is needed for less than half, that part is copied: a reader that keeps falling behind has its queue scattered over all
- * that was ever written, and must not hold all of that.
+ * At most `capacity` bytes are queued. The queue keeps evicted slabs alive as long as it needs them. If it needs less
+ * than half of a slab, it copies that part: the queue of a reader that keeps lagging is scattered over everything ever
+ * written, and must not hold all of it.
  */
 export class DropNewestQueue {
   private ranges: Range[] = [];
@@ -35,14 +38,14 @@ export class DropNewestQueue {
     this.account = account;
   }
 
-  /** Memory held, in bytes. */
+  /** Bytes of memory held. */
   get byteLength(): number {
     let total = 0;
     for (const slab of this.held) total += slab.byteLength;
     return total;
   }
 
-  /** Brings the queue up to date: what no longer fits before `end` is lost. */
+  /** Updates the queue to the stream end `end`: bytes that do not fit are lost. */
   advanceTo(cursor: number, end: number, capacity: number): void {
     let queued = 0;
     for (const range of this.ranges) queued += range.to - Math.max(range.from, cursor);
@@ -53,13 +56,13 @@ export class DropNewestQueue {
     this.tail = end;
   }
 
-  /** Up to where a reader at `cursor` can read on. */
+  /** The end of the contiguous bytes that a reader at `cursor` can read. */
   readableEnd(cursor: number, end: number): number {
     const first = this.ranges[0];
     return first !== undefined && cursor < first.to ? first.to : end;
   }
 
-  /** Where a reader goes on that has read all it could at `cursor`: beyond `cursor` when something was lost there. */
+  /** The offset at which a reader resumes after reading up to `cursor`: beyond `cursor` if bytes were lost there. */
   resume(cursor: number): number {
     while (this.ranges.length > 0 && cursor >= this.ranges[0]!.to) this.ranges.shift();
     while (this.held.length > 0 && this.held[0]!.end <= cursor) this.letGo(this.held.shift()!);
@@ -68,8 +71,8 @@ export class DropNewestQueue {
   }
 
   /**
-   * A slab leaves the ring: keep what is queued of it. The queue must have been settled. What lies behind the last range
-   * is no more than a queue may hold, and the ring keeps at least that.
+   * Keeps the queued bytes of a slab that the ring evicts. {@link advanceTo} must have been called. The bytes after the
+   * last range need no copy: they are no more than the capacity, and the ring keeps at least that many.
    */
   hold(slab: Slab, cursor: number): void {
     const parts: Range[] = [];
@@ -89,7 +92,9 @@ export class DropNewestQueue {
     }
   }
 
-  /** What is queued below `floor` is lost, and with it all memory held alone: there is none left for it. */
+  /**
+   * Queued bytes below `floor` are lost, and all memory held by the queue is released, because memory has run short.
+   */
   lostBelow(floor: number): void {
     this.ranges = this.ranges.filter((range) => range.to > floor);
     const first = this.ranges[0];
@@ -108,8 +113,8 @@ export class DropNewestQueue {
   }
 
   /**
-   * The held slab with the byte at `offset`, if the ring has it no more. Looking ahead gives nothing back: a run is
-   * looked up to its end before its first byte has been read.
+   * The held slab that contains `offset`, if the ring has evicted it. Locating releases nothing: a run is located up to
+   * its end before its first byte is read.
    */
   locate(offset: number): Slab | undefined {
     return this.held.find((slab) => slab.base <= offset && offset < slab.end);

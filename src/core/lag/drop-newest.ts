@@ -2,13 +2,14 @@ import { DropNewestQueue } from './drop-newest-queue.ts';
 import type { LagStrategy } from './strategy.ts';
 
 /**
- * A reader keeps as many bytes as it may lag, from its position on, and loses what is appended while those are unread;
- * it gets the gap when it has read them. Kept bytes must outlive the ring, so the queue takes over slabs that are evicted.
+ * A reader keeps as many unread bytes as its allowed lag, from its position on, and loses bytes that are appended while
+ * these are unread. It gets the gap after it has read them. Kept bytes must outlive the ring, so the queue takes over
+ * evicted slabs.
  */
 export const dropNewest: LagStrategy = {
   name: 'drop-newest',
   blocksWriters: false,
-  cutsOff: false,
+  disconnects: false,
   watchesStream: true,
   createQueue: (offset, account) => new DropNewestQueue(offset, account),
   resumeOffset: ({ allowedLag, nextOffset, queue, stream }) => {
@@ -16,7 +17,7 @@ export const dropNewest: LagStrategy = {
     return queue!.resume(nextOffset);
   },
   checkLag: () => undefined,
-  slabLeaves: ({ allowedLag, nextOffset, queue, stream }, slab) => {
+  beforeEvict: ({ allowedLag, nextOffset, queue, stream }, slab) => {
     queue!.advanceTo(nextOffset, stream.endOffset, allowedLag);
     queue!.hold(slab, nextOffset);
   },

@@ -1,4 +1,4 @@
-/** The lag policies, by their names. */
+/** Looks up lag strategies by the name of their policy. */
 import { createError } from '../../errors/index.ts';
 import { LAG_POLICIES, type LagPolicy } from '../types.ts';
 import { block } from './block.ts';
@@ -9,7 +9,7 @@ import type { LagStrategy } from './strategy.ts';
 
 const STRATEGIES: readonly LagStrategy[] = [dropOldest, dropNewest, disconnect, block];
 
-/** @throws INVALID_PARAMETER for what is no policy */
+/** @throws INVALID_PARAMETER for an unknown policy */
 export function lagStrategyOf(name: LagPolicy): LagStrategy {
   const strategy = STRATEGIES.find((one) => one.name === name);
   if (strategy !== undefined) return strategy;

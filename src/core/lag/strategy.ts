@@ -1,49 +1,49 @@
 /**
- * What happens to a reader that falls behind by more than it may: what a lag policy decides (contract 20;
- * docs/adr/0002-apply-a-lag-policy-to-slow-readers.md). A strategy is one object for all readers with that policy; what
- * it remembers of one is a field of the reader, its queue.
+ * A lag policy decides what happens to a reader that exceeds its allowed lag (contract 20;
+ * docs/adr/0002-what-a-slow-reader-loses.md). A strategy is one object for all readers with that policy; its state for
+ * a reader is stored in the reader, as its queue.
  *
- * A reader that has caught up once may lag `maxLag` bytes; one still on its way through history may lag by all that is
- * kept. Nothing here runs when bytes are appended: what a reader has lost follows from where it stands and where the
- * stream's end is, so it is worked out when the reader comes back, and costs the writer nothing. Two exceptions, for
- * the readers that ask for them: `block` makes writers wait, and `drop-newest` holds on to slabs as they are evicted.
+ * A reader that has caught up once may lag `maxLag` bytes; a reader that is still catching up may lag by all kept
+ * bytes. Nothing here runs when bytes are appended: a loss follows from the reader's position and the stream's end, so
+ * it is computed at the next read and costs the writer nothing. There are two exceptions: `block` makes writers wait,
+ * and `drop-newest` keeps slabs as they are evicted.
  */
 import type { Slab } from '../slab.ts';
 import type { LagPolicy } from '../types.ts';
 import type { DropNewestQueue, QueueAccount } from './drop-newest-queue.ts';
 
-/** A reader, as a strategy sees it. */
+/** The view of a reader that a strategy uses. */
 export interface LaggingReader {
-  /** The offset of the next byte it can be given. */
+  /** The offset of the next byte that the reader can receive. */
   readonly nextOffset: number;
-  /** Bytes to the end of the stream, and how many they may be. */
+  /** The lag in bytes, and its limit. */
   readonly lag: number;
   readonly allowedLag: number;
-  /** What the strategy has made for it. */
+  /** The queue that the strategy created for the reader, if any. */
   readonly queue: DropNewestQueue | undefined;
   readonly stream: { readonly endOffset: number; readonly ring: { readonly floor: number } };
-  /** Ends it with READER_TOO_SLOW. */
-  cutOff(): void;
+  /** Disconnects the reader with READER_TOO_SLOW. */
+  disconnect(): void;
 }
 
 /**
- * All strategies are literals with these properties in this order: so they have one hidden class, and what is asked of
- * them for each run that is delivered stays monomorphic.
+ * All strategies are object literals with these properties in this order. They share one hidden class, so the property
+ * accesses for each delivered run stay monomorphic.
  */
 export interface LagStrategy {
   readonly name: LagPolicy;
-  /** Writers wait for a reader that is as far behind as it may be. */
+  /** Writers wait for a reader that has reached its allowed lag. */
   readonly blocksWriters: boolean;
-  /** A loss ends the reader with READER_TOO_SLOW. Otherwise the reader gets a gap. */
-  readonly cutsOff: boolean;
-  /** {@link checkLag} and {@link slabLeaves} are called for its readers. */
+  /** A loss disconnects the reader with READER_TOO_SLOW. Otherwise the reader gets a gap. */
+  readonly disconnects: boolean;
+  /** {@link checkLag} and {@link beforeEvict} are called for its readers. */
   readonly watchesStream: boolean;
-  /** What is kept for a reader beside the ring. */
+  /** Creates the queue for bytes that a reader keeps beyond the ring, if the policy needs one. */
   createQueue(offset: number, account: QueueAccount | undefined): DropNewestQueue | undefined;
-  /** Where reading goes on: at or below the reader's position unless something before it is lost. */
+  /** The offset at which reading resumes: at or below the reader's position unless bytes before it are lost. */
   resumeOffset(reader: LaggingReader): number;
-  /** Something was appended in this turn of the event loop. */
+  /** Called after a turn of the event loop in which bytes were appended. */
   checkLag(reader: LaggingReader): void;
-  /** A slab is about to leave the ring. */
-  slabLeaves(reader: LaggingReader, slab: Slab): void;
+  /** Called before a slab is evicted from the ring. */
+  beforeEvict(reader: LaggingReader, slab: Slab): void;
 }

@@ -181,9 +181,9 @@ export class MemoryEngine {
       return { endOffset: current?.endOffset ?? stream.endOffset, isRepeated: false, applied, lastSeq };
     }
     const attempt = producers.begin(part, () => undefined);
-    const fresh = skipBytes(chunks, applied - from);
-    this.#take(entry, fresh);
-    attempt.took(lengthOf(fresh), stream.endOffset);
+    const fresh = behind(chunks, applied - from);
+    this.#take(life, fresh);
+    attempt.recordApplied(lengthOf(fresh), stream.endOffset);
     const whole = attempt.applied;
     if (isLast) attempt.complete();
     else attempt.giveUp();

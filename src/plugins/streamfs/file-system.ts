@@ -1,7 +1,7 @@
 /** Streams as files: the meaning of each file system operation for streams (contract sections A and C). */
 
 import type { AppendId, ReaderStart } from '../../core/index.ts';
-import { lifeDetails, producerGap, RingStream } from '../../core/internal.ts';
+import { producerGap, RingStream, restartDetails } from '../../core/internal.ts';
 import { createError, limitReached } from '../../errors/index.ts';
 import {
   type Account,
@@ -438,7 +438,7 @@ export class StreamFileSystem extends StreamFiles {
     if (generation !== undefined) {
       if (this.isShutDown) throw createError('STREAM_SHUT_DOWN');
       const { stream } = this.get(path) ?? {};
-      if (stream === undefined) throw createError('STREAM_NOT_FOUND', { path }, lifeDetails(generation));
+      if (stream === undefined) throw createError('STREAM_NOT_FOUND', { path }, restartDetails(generation));
       stream.requireGeneration(generation);
     }
     const isCreated = this.get(path) === undefined && (options.create ?? this.settings.autoCreate);
@@ -506,7 +506,7 @@ export class StreamFileSystem extends StreamFiles {
       const from = await wholeStart(stream, start, options.signal);
       // Bytes on disk are read while they are sent, as long as they are retained.
       if (from < stream.startOffset) {
-        const content = sizedContent(stream.endOffset - from, stream.whole.pieces(from, stream.endOffset));
+        const content = sizedContent(stream.endOffset - from, stream.withHistory.pieces(from, stream.endOffset));
         return { parts: [], content, offset: from, generation, type };
       }
     }

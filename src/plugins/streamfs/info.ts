@@ -81,8 +81,8 @@ export function statedInfo(
 /** @param idleTimeout the mount's, in milliseconds */
 export function streamInfo({ log, path, settings, stream }: Entry, idleTimeout: number): FileInfo {
   const stats = stream.stats();
-  // On disk, the stream reaches further back than its ring.
-  return infoOf(path, stats, stream.whole.startOffset, stats, settings, idleTimeout, log?.known.diskBytes);
+  // A copy on disk reaches further back than the ring.
+  return infoOf(path, stats, stream.withHistory.startOffset, stats, settings, idleTimeout, log?.known.diskBytes);
 }
 
 /** Called for thousands of streams per listing. Facts are added individually, in the order in which they are shown. */

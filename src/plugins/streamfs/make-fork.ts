@@ -68,7 +68,7 @@ async function copyInto(
   entry.facts = COPYING;
   persisted.keep(entry, maker.rules.ofMount);
   const slices = new ByteSlices();
-  for await (const chunk of source.whole.chunks(range.from, range.to)) {
+  for await (const chunk of source.withHistory.chunks(range.from, range.to)) {
     maker.requireRunning();
     await stream.write(chunk);
     await slices.after(chunk.length);

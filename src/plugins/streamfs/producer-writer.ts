@@ -28,8 +28,8 @@ export async function openProducerWriter(target: ProducerTarget, owner: WriterOw
   for (;;) {
     if (producers.isRepeated(append)) return new RepeatedWriter(stream, producers, append);
     stream.requireOpen();
-    producers.cut(append.id);
-    const pending = inFlight.get(producers)?.get(append.id);
+    producers.supersede(append.id);
+    const pending = underWay.get(producers)?.get(append.id);
     if (pending === undefined) return new ProducerWriter(target, owner);
     await pending;
   }
@@ -105,7 +105,7 @@ class ProducerWriter extends StreamWriter implements LineHolder {
   }
 
   wrote(length: number): void {
-    this.attempt.took(length, this.stream.writtenEnd);
+    this.attempt.recordApplied(length, this.stream.writtenEnd);
     this.took(length);
   }
 

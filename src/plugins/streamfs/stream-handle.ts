@@ -100,7 +100,7 @@ export class StreamHandle implements FileHandle {
   /** Reads at an offset, independent of the position. */
   private async at(offset: number, size: number): Promise<HandleRead | undefined> {
     const { stream } = this.options;
-    const data = await stream.whole.at(offset, size);
+    const data = await stream.withHistory.at(offset, size);
     if (data !== undefined) return { data, eof: false, offset, skipped: 0, commit: () => undefined };
     return stream.endReason === undefined ? undefined : this.nothing(offset, true);
   }
@@ -179,7 +179,7 @@ export class StreamHandle implements FileHandle {
     const target = seekTarget(offset, whence, reader?.cursor ?? stream.endOffset, stream.endOffset);
     if (target === reader?.cursor) return target;
     if (reader === undefined) {
-      const { startOffset } = stream.whole;
+      const { startOffset } = stream.withHistory;
       if (target < startOffset) throw stream.offsetGone(target, startOffset);
       return target;
     }

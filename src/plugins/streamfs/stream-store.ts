@@ -157,10 +157,10 @@ export class TableStore implements StreamStore {
     const settings = settingsOfFork(source, options.settings);
     const { type } = settings;
     const bytes = stored(settings, options.data, true);
-    const { endOffset, whole } = source.stream;
+    const { endOffset, withHistory } = source.stream;
     const at = (await fork.offset?.(source)) ?? endOffset;
-    const to = await forkEnd(source, at, fork.beyond);
-    const from = Math.min(to, isJsonType(type) ? await whole.firstLineStart() : whole.startOffset);
+    const to = await beyondOf(source, at, fork.beyond);
+    const from = Math.min(to, isJsonType(type) ? await withHistory.firstLineStart() : withHistory.startOffset);
     requireFitsRing(bytes, type, settings.ringBufferSize);
     const creating = { account: options.account, settings };
     const entry = await owner.fork(path, creating, source.stream, { from, to }).catch((error: unknown) => {
@@ -275,7 +275,7 @@ export class TableStore implements StreamStore {
         facts.waiting = waiting;
         await waiting;
       }
-      attempt?.took(bytes.length, stream.writtenEnd);
+      attempt?.recordApplied(bytes.length, stream.writtenEnd);
       attempt?.complete();
     } catch (error) {
       attempt?.giveUp();
@@ -389,7 +389,7 @@ async function forkEnd({ settings, stream }: Entry, at: number, beyond: number):
   if (isJsonType(settings.type)) {
     const slices = new ByteSlices();
     for (let n = 0; n < beyond && to <= stream.endOffset; n++) {
-      const next = to === stream.endOffset ? to + 1 : await stream.whole.lineEnd(to);
+      const next = to === stream.endOffset ? to + 1 : await stream.withHistory.lineEnd(to);
       await slices.after(next - to);
       to = next;
     }

@@ -29,9 +29,9 @@ export async function wholeStart(
   signal: AbortSignal | undefined,
 ): Promise<number> {
   if ('lastLines' in start) return startOfLines(stream, start.lastLines, signal);
-  return stream.startInWhole(start);
+  return stream.startWithHistory(start);
 }
 
 function startOfLines(stream: RingStream, count: number, signal: AbortSignal | undefined): Promise<number> {
-  return stream.whole.startOfLines(checkedInteger('last_lines', count, 0), signal);
+  return stream.withHistory.startOfLines(checkedWhole('last_lines', count, 0), signal);
 }

@@ -58,11 +58,11 @@ export async function sendHistory(
 async function eventFrom(stored: StoredStream, from: number): Promise<Span> {
   let span = await spanFrom(stored, from, MAX_EVENT_BYTES);
   if (formOf(stored.settings.type) !== 'text') return span;
-  const { whole } = internalOf(stored.stream);
+  const { withHistory } = internalOf(stored.stream);
   for (let n = 0; n < MAX_JOINED && endsInsideCharacter(span); n++) {
-    const to = await whole.chunkEnd(span.to);
+    const to = await withHistory.chunkEnd(span.to);
     if (to === span.to) break;
-    span = { from, to, parts: [...span.parts, await whole.bytes(span.to, to)] };
+    span = { from, to, parts: [...span.parts, await withHistory.bytes(span.to, to)] };
   }
   return span;
 }

@@ -35,36 +35,40 @@ export async function spanFrom(
   from: number,
   max: number,
 ): Promise<Span> {
-  const { endOffset, whole } = internalOf(published);
+  const { endOffset, withHistory } = internalOf(published);
   const isJson = formOf(settings.type) === 'json';
   const limit = from + max;
   let to = endOffset;
   if (limit < endOffset) {
-    const last = await lastBoundary(whole, limit, isJson);
+    const last = await lastPlace(withHistory, limit, isJson);
     if (last !== undefined && last > from) to = last;
-    else to = isJson ? await whole.lineEnd(from) : await whole.chunkEnd(from);
+    else to = isJson ? await withHistory.lineEnd(from) : await withHistory.chunkEnd(from);
   }
   const parts: Uint8Array[] = [];
   let at = from;
   try {
-    for await (const piece of whole.pieces(from, to)) {
+    for await (const piece of withHistory.pieces(from, to)) {
       parts.push(piece);
       at += piece.length;
     }
     return { from, to, parts };
   } catch (error) {
     if (!isStreamFSError(error, 'OFFSET_GONE')) throw error;
-    // The bytes before a loss are returned first.
-    const end = isJson ? await whole.lineStart(at) : at;
+    // What comes before a loss is given first.
+    const end = isJson ? await withHistory.lineStart(at) : at;
     if (end === undefined || end <= from) throw error;
     return { from, to: end, parts: [Buffer.concat(parts).subarray(0, end - from)] };
   }
 }
 
-/** The last boundary at or before an offset; undefined if that range is lost. */
-async function lastBoundary(whole: RingStream['whole'], limit: number, isJson: boolean): Promise<number | undefined> {
+/** The last place at or before an offset; undefined where that is lost. */
+async function lastPlace(
+  withHistory: RingStream['withHistory'],
+  limit: number,
+  isJson: boolean,
+): Promise<number | undefined> {
   try {
-    return await (isJson ? whole.lineStart(limit) : whole.chunkStart(limit));
+    return await (isJson ? withHistory.lineStart(limit) : withHistory.chunkStart(limit));
   } catch (error) {
     if (!isStreamFSError(error, 'OFFSET_GONE')) throw error;
     return undefined;

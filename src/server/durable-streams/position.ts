@@ -15,18 +15,18 @@ export const NOW = 'now';
 
 /** The oldest offset at which a read may begin. */
 export async function earliestOf({ settings, stream }: StoredStream): Promise<number> {
-  const { whole } = internalOf(stream);
+  const { withHistory } = internalOf(stream);
   const form = formOf(settings.type);
-  if (form === 'json') return whole.firstLineStart();
-  return form === 'text' ? firstCharacter(whole) : whole.startOffset;
+  if (form === 'json') return withHistory.firstLineStart();
+  return form === 'text' ? firstCharacter(withHistory) : withHistory.startOffset;
 }
 
-/** The offset after the rest of a character whose first bytes are no longer retained. */
-async function firstCharacter(whole: RingStream['whole']): Promise<number> {
-  const { startOffset } = whole;
+/** Behind what is left of a character of which the beginning has gone. */
+async function firstCharacter(withHistory: RingStream['withHistory']): Promise<number> {
+  const { startOffset } = withHistory;
   if (startOffset === 0) return 0;
   let at = startOffset;
-  while (at < startOffset + 3 && (((await whole.at(at, 1))?.[0] ?? 0) & 0xc0) === 0x80) at++;
+  while (at < startOffset + 3 && (((await withHistory.at(at, 1))?.[0] ?? 0) & 0xc0) === 0x80) at++;
   return at;
 }
 
@@ -47,12 +47,12 @@ export async function startOf(stored: StoredStream, text: string | undefined): P
 
 /** The boundary between appends or messages at or before a retained offset. */
 async function roundedDown({ settings, stream }: StoredStream, offset: number, earliest: number): Promise<number> {
-  const { whole } = internalOf(stream);
-  if (formOf(settings.type) !== 'json') return Math.max(earliest, await whole.chunkStart(offset));
-  const start = await whole.lineStart(offset);
+  const { withHistory } = internalOf(stream);
+  if (formOf(settings.type) !== 'json') return Math.max(earliest, await withHistory.chunkStart(offset));
+  const start = await withHistory.lineStart(offset);
   if (start !== undefined) return start;
-  // The beginning of its message was lost on disk.
-  const next = await whole.lineEnd(offset);
+  // Its message began in what was lost on the disk.
+  const next = await withHistory.lineEnd(offset);
   throw createError('OFFSET_GONE', { offset, earliest: next }, { earliest: next });
 }
 

@@ -7,7 +7,7 @@
  */
 
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
-import { COUNTED_FROM } from '../../core/internal.ts';
+import { MIN_COUNTED_BYTES } from '../../core/internal.ts';
 import { createError, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
 import type { FileInfo } from '../../fs/index.ts';
 import { writes } from '../../logging/index.ts';
@@ -40,7 +40,7 @@ export function sendJson(pair: Pair, status: number, value: unknown, headers: Ou
     pair,
     status,
     { 'Content-Type': JSON_MEDIA_TYPE, ...headers },
-    body.length >= COUNTED_FROM ? charged(pair, body) : body,
+    body.length >= MIN_COUNTED_BYTES ? charged(pair, body) : body,
   );
 }
 
@@ -51,7 +51,7 @@ export function sendMessage(pair: Pair, status: number, message: string, headers
 
 /** Raw bytes of known length, charged until they are sent. @throws MEMORY_LIMIT */
 export function sendBytes(pair: Pair, data: Uint8Array, headers: OutgoingHttpHeaders = {}): void {
-  send(pair, 200, { ...CONTENT_HEADERS, ...headers }, data.length >= COUNTED_FROM ? charged(pair, data) : data);
+  send(pair, 200, { ...CONTENT_HEADERS, ...headers }, data.length >= MIN_COUNTED_BYTES ? charged(pair, data) : data);
 }
 
 /** The bytes of a long response, charged until a client, however slow, has taken them. @throws MEMORY_LIMIT */

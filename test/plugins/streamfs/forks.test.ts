@@ -63,8 +63,8 @@ async function filled(fs: StreamFileSystem, kind: Kind, size = SIZE) {
 }
 
 async function contentOf({ stream }: Pick<CreatedStream, 'stream'>): Promise<Buffer> {
-  const { endOffset, whole } = internalOf(stream);
-  return Buffer.from(await whole.bytes(whole.startOffset, endOffset));
+  const { endOffset, withHistory } = internalOf(stream);
+  return Buffer.from(await withHistory.bytes(withHistory.startOffset, endOffset));
 }
 
 /** Whether it is the pattern from the first byte up to `size`. */

@@ -2,7 +2,7 @@
  * A stream on this node that is fed by a log: it takes its order, offsets, chunks and end from the log, and has local
  * readers.
  */
-import { lifeDetails, type RingStream } from '../../../core/internal.ts';
+import { type RingStream, restartDetails } from '../../../core/internal.ts';
 import { createError } from '../../../errors/index.ts';
 import type { Log, LogEnd, LogFollower, LogSink } from '../../../logs/index.ts';
 import type { Entry } from '../entry.ts';
@@ -154,7 +154,7 @@ export class Mirror implements LogSink {
 
   /** Throws if the mirror does not have the requested generation. */
   requireGeneration(generation: string): void {
-    if (this.isOver) throw createError('STREAM_NOT_FOUND', { path: this.entry.path }, lifeDetails(generation));
+    if (this.isOver) throw createError('STREAM_NOT_FOUND', { path: this.entry.path }, restartDetails(generation));
     this.stream.requireGeneration(generation);
   }
 }

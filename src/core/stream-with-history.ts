@@ -1,55 +1,55 @@
 /**
- * A stream as far back as its log has it, for callers that can wait: what the ring no longer has is loaded first.
+ * A stream including the history in its log, for asynchronous reads: evicted bytes are loaded from the log first.
  *
  *     startOffset        floor of the ring        endOffset
  *        │   block │ block │ slab │ slab │ slab       │
  *
- * Bytes are given in place, a slab at a time, so that a caller never holds more than one slab of a stream.
+ * Bytes are returned without a copy, one slab at a time, so a caller never holds more than one slab of a stream.
  */
 import type { StreamFSError } from '../errors/index.ts';
 import type { History, HistoryBlock } from './history.ts';
 import type { Ring } from './ring.ts';
 import type { Slab } from './slab.ts';
 
-/** What is looked through at once for something that lies further back. */
+/** Backward searches scan this many bytes at a time. */
 const STRIDE_BYTES = 256 * 1024;
 
 const NEWLINE = 10;
 
-/** A stream as seen by a caller that reads all of it. */
-export interface LongStream {
+/** The view of a stream that is needed to read all of it. */
+export interface HistoryStream {
   readonly ring: Ring;
   readonly firstOffset: number;
   readonly startOffset: number;
   readonly endOffset: number;
-  /** The error for an offset that is not retained any more. */
+  /** The error for an offset that is no longer retained. */
   offsetGone(offset: number, earliest?: number): StreamFSError;
   /** @throws OFFSET_BEYOND_END for an offset that will never be reached */
   requireReachable(offset: number): void;
-  /** The offset behind the line that holds the byte at an offset that is in memory. */
+  /** The offset after the line that contains an offset in memory. */
   lineEnd(offset: number): number;
 }
 
-export class WholeStream {
-  private readonly stream: LongStream;
+export class StreamWithHistory {
+  private readonly stream: HistoryStream;
   private readonly history: History | undefined;
 
-  constructor(stream: LongStream, history: History | undefined) {
+  constructor(stream: HistoryStream, history: History | undefined) {
     this.stream = stream;
     this.history = history;
   }
 
-  /** The oldest offset there is. */
+  /** The oldest readable offset, in the ring or the log. */
   get startOffset(): number {
     const { startOffset } = this.stream;
     return this.history === undefined ? startOffset : Math.min(startOffset, this.history.floor);
   }
 
   /**
-   * The bytes between two offsets, a piece of one slab at a time. They stay as they are for as long as something refers to
-   * them.
+   * The bytes between two offsets, one slab at a time. They stay unchanged for as long as they are referenced.
    *
-   * @throws OFFSET_GONE where something between is lost, and says what comes behind that; the signal's reason
+   * @throws OFFSET_GONE, with the offset at which data resumes, if bytes in the range are lost; the abort reason of the
+   * signal
    */
   async *pieces(from: number, to: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     for (let at = from; at < to; ) {
@@ -61,7 +61,11 @@ export class WholeStream {
     }
   }
 
-  /** The same, a chunk at a time, as they were written. @throws as {@link pieces} */
+  /**
+   * The same bytes, one chunk at a time, as they were written.
+   *
+   * @throws as {@link pieces}
+   */
   async *chunks(from: number, to: number): AsyncGenerator<Uint8Array> {
     for (let at = from; at < to; ) {
       const slab = await this.slabAt(at);
@@ -77,7 +81,11 @@ export class WholeStream {
     }
   }
 
-  /** The bytes between two offsets in one piece. @throws as {@link pieces} */
+  /**
+   * The bytes between two offsets as one array.
+   *
+   * @throws as {@link pieces}
+   */
   async bytes(from: number, to: number): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
     for await (const piece of this.pieces(from, to)) parts.push(piece);
@@ -85,20 +93,24 @@ export class WholeStream {
   }
 
   /**
-   * The bytes at an offset: as many as lie together, at most `max`. Undefined at the end.
+   * The bytes at an offset: as many as are contiguous in memory, at most `max`. Undefined at the end.
    *
    * @throws OFFSET_GONE, OFFSET_BEYOND_END
    */
   async at(offset: number, max: number): Promise<Uint8Array | undefined> {
     this.stream.requireReachable(offset);
     if (offset >= this.stream.endOffset) return undefined;
-    // Memory may hold a little more than is retained.
+    // The ring may hold slightly more than the retained bytes.
     if (offset < this.startOffset) throw this.stream.offsetGone(offset, this.startOffset);
     const slab = await this.slabAt(offset);
     return slab.retain(offset, Math.min(slab.end, offset + max, this.stream.endOffset));
   }
 
-  /** The slab or block with the byte at an offset before the end. @throws OFFSET_GONE */
+  /**
+   * The slab or block that contains an offset before the end.
+   *
+   * @throws OFFSET_GONE
+   */
   private async slabAt(offset: number): Promise<Slab> {
     const found = await this.find(offset);
     if (found.kind === 'slab') return found.slab;
@@ -119,7 +131,7 @@ export class WholeStream {
   // ── chunks and lines ───────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Where the chunk begins that holds the byte at `offset`. An offset at which a chunk begins, or the end, stays.
+   * The start of the chunk that contains `offset`. A chunk start and the end are returned unchanged.
    *
    * @throws OFFSET_GONE
    */
@@ -136,7 +148,11 @@ export class WholeStream {
     }
   }
 
-  /** The offset behind the chunk that holds the byte at `offset`; the end of the stream for its end. @throws OFFSET_GONE */
+  /**
+   * The offset after the chunk that contains `offset`. The end of the stream is returned unchanged.
+   *
+   * @throws OFFSET_GONE
+   */
   async chunkEnd(offset: number): Promise<number> {
     for (let at = offset; at < this.stream.endOffset; ) {
       const slab = await this.slabAt(at);
@@ -148,7 +164,7 @@ export class WholeStream {
   }
 
   /**
-   * Where the line begins that holds the byte at `offset`; undefined where its beginning is no longer there.
+   * The start of the line that contains `offset`; undefined if that start is no longer readable.
    *
    * @throws OFFSET_GONE
    */
@@ -167,13 +183,13 @@ export class WholeStream {
     return this.isLineStart(startOffset) ? startOffset : undefined;
   }
 
-  /** Where the first line begins of which the beginning is there; the end of the stream where there is none. */
+  /** The first readable line start; the end of the stream if there is none. */
   async firstLineStart(): Promise<number> {
     const { startOffset } = this;
     return this.isLineStart(startOffset) ? startOffset : this.lineEnd(startOffset);
   }
 
-  /** The offset behind the line that holds the byte at `offset`; the end of the stream where that line has no end yet. */
+  /** The offset after the line that contains `offset`; the end of the stream if that line is unfinished. */
   async lineEnd(offset: number): Promise<number> {
     for (let at = offset; at < this.stream.ring.floor; ) {
       const slab = await this.slabAt(at);
@@ -187,20 +203,20 @@ export class WholeStream {
 
   private isLineStart(offset: number): boolean {
     const { firstOffset, ring } = this.stream;
-    return offset === firstOffset || (offset >= ring.floor && ring.isBehindNewline(offset));
+    return offset === firstOffset || (offset >= ring.floor && ring.followsNewline(offset));
   }
 
   /**
-   * Where the last `count` lines begin, an unfinished one included; no further back than what can be read together.
+   * The start of the last `count` lines, including an unfinished one. Never further back than the last hole.
    *
-   * @throws the signal's reason
+   * @throws the abort reason of the signal
    */
   async startOfLines(count: number, signal?: AbortSignal): Promise<number> {
     const { endOffset, ring, startOffset: inMemory } = this.stream;
     const found = ring.lastLines(count, inMemory, endOffset);
     if (found > inMemory || this.startOffset === inMemory) return found;
     let left = count;
-    // A newline that is the last byte begins no line.
+    // A newline that is the last byte of the stream does not begin a line.
     for (let to = endOffset - 1; to > this.startOffset; ) {
       const from = Math.max(this.startOffset, to - STRIDE_BYTES);
       const { begin, newlines } = await this.newlines(from, to, signal);
@@ -212,7 +228,7 @@ export class WholeStream {
     return this.startOffset;
   }
 
-  /** Newlines between two offsets, from `begin` on: behind the last of what is lost between them. */
+  /** The newlines between two offsets; only those after the last hole in the range, which ends at `begin`. */
   private async newlines(from: number, to: number, signal?: AbortSignal) {
     let begin = from;
     let newlines: number[] = [];

@@ -10,7 +10,7 @@
  * refused and never waits. Memory *queued* in sockets is sampled, and the code that samples it keeps it below an
  * eighth. So a quarter is always left for history. Every stream is charged more than twice the size of its smallest
  * slab, so that quarter has room for at least one slab per stream, and the limit is exact
- * (docs/adr/0015-what-gives-way-first.md).
+ * (docs/adr/0015-evict-history-under-memory-pressure.md).
  */
 
 import type { MemoryBudget } from './public.ts';

@@ -373,10 +373,8 @@ export class CursorReader implements Reader, LaggingReader {
       const inWindow = this.window?.locate(this.position - 1);
       const slab = known ? peeked : (inWindow ?? (stream.ring.isEmpty ? undefined : this.locate(this.position - 1)));
       if (slab === undefined || this.position < slab.base) this.chunksBefore = UNKNOWN;
-      // Counted from the previous position: counting from the start of the slab would make each chunk cost the slab's
-      // length.
-      else if (chunksBefore !== UNKNOWN && from >= slab.base)
-        this.chunksBefore += slab.chunksBetween(from, this.position);
+      // Counting from the start of the slab would make each chunk cost the slab's length.
+      else if (chunksBefore !== UNKNOWN) this.chunksBefore = slab.chunksBefore(this.position, from, chunksBefore);
       else this.chunksBefore = slab.chunksBefore(this.position);
     }
     if (chunksBefore !== UNKNOWN) this.receivedChunks += Math.max(0, this.chunksBefore - chunksBefore);

@@ -20,6 +20,9 @@ export class Slab {
   used = 0;
   /** The number of chunks that end in this slab. */
   private chunkCount = 0;
+  /** The last result of {@link chunksBefore} for an offset before the end, and that offset. */
+  private countedTo = -1;
+  private countedChunks = 0;
   /** A reference of unknown lifetime to the memory was handed out, so the memory must never be reused. */
   isRetained = false;
   /** The number of pins: references to the memory that are released explicitly. */
@@ -183,14 +186,18 @@ export class Slab {
     return offset === this.base ? this.startsChunk : this.chunks.has(this.start + offset - this.base - 1);
   }
 
-  /** The number of chunks that ended at or before `offset`, since the stream's creation. */
-  chunksBefore(offset: number): number {
+  /**
+   * The number of chunks that ended at or before `offset`, since the stream's creation. The last result is cached, so
+   * that for readers at the same position only the first one counts.
+   *
+   * @param from an offset for which the caller knows the result; counting starts there if it is in this slab
+   * @param chunksBeforeFrom the result for `from`
+   */
+  chunksBefore(offset: number, from = this.base, chunksBeforeFrom = this.firstChunk): number {
     if (offset === this.end) return this.firstChunk + this.chunkCount;
-    return this.firstChunk + this.chunksBetween(this.base, offset);
-  }
-
-  /** The number of chunks that ended after `from` and at or before `to`. */
-  chunksBetween(from: number, to: number): number {
+    if (offset === this.countedTo) return this.countedChunks;
+    const isInside = from >= this.base && from <= offset;
+    const start = isInside ? from : this.base;
     const shift = this.start - this.base;
     this.countedChunks =
       (isInside ? chunksBeforeFrom : this.firstChunk) + this.chunks.count(start + shift, offset + shift);

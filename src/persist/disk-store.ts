@@ -430,8 +430,8 @@ export class DiskStore implements LogStore, DamageListener {
     for (const plan of plans) this.#applyWritten(plan, number, length);
     // With the interval policy, the next sync removes the garbage.
     if (this.#timer === undefined && this.#unsynced.hasGarbage) void this.sync().catch(() => undefined);
-    for (const log of logs) if (log.round === round) log.round = undefined;
-    round.resolve();
+    for (const log of logs) if (log.commit === commit) log.commit = undefined;
+    commit.resolve();
     for (const log of logs) log.stream.logChanged();
     this.#wakeWriters();
     return true;

@@ -1,6 +1,6 @@
 /**
  * A lag policy decides what happens to a reader that exceeds its allowed lag (contract 20;
- * docs/adr/0002-what-a-slow-reader-loses.md). A strategy is one object for all readers with that policy; its state for
+ * docs/adr/0002-apply-a-lag-policy-to-slow-readers.md). A strategy is one object for all readers with that policy; its state for
  * a reader is stored in the reader, as its queue.
  *
  * A reader that has caught up once may lag `maxLag` bytes; a reader that is still catching up may lag by all kept

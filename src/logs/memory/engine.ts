@@ -181,8 +181,8 @@ export class MemoryEngine {
       return { endOffset: current?.endOffset ?? stream.endOffset, isRepeated: false, applied, lastSeq };
     }
     const attempt = producers.begin(part, () => undefined);
-    const fresh = behind(chunks, applied - from);
-    this.#take(life, fresh);
+    const fresh = skipBytes(chunks, applied - from);
+    this.#take(entry, fresh);
     attempt.recordApplied(lengthOf(fresh), stream.endOffset);
     const whole = attempt.applied;
     if (isLast) attempt.complete();

@@ -510,7 +510,7 @@ export class StreamFileSystem extends StreamFiles {
         return { parts: [], content, offset: from, generation, type };
       }
     }
-    // Do not add properties after a spread here: docs/adr/0019-small-slabs-in-blocks.md.
+    // Do not add properties after a spread here: docs/adr/0019-put-small-slabs-in-blocks.md.
     const { parts, offset } = stream.retainSnapshot(start);
     return { parts, offset, generation, type };
   }

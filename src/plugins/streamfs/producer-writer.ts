@@ -29,7 +29,7 @@ export async function openProducerWriter(target: ProducerTarget, owner: WriterOw
     if (producers.isRepeated(append)) return new RepeatedWriter(stream, producers, append);
     stream.requireOpen();
     producers.supersede(append.id);
-    const pending = underWay.get(producers)?.get(append.id);
+    const pending = inFlight.get(producers)?.get(append.id);
     if (pending === undefined) return new ProducerWriter(target, owner);
     await pending;
   }

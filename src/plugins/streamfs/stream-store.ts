@@ -159,7 +159,7 @@ export class TableStore implements StreamStore {
     const bytes = stored(settings, options.data, true);
     const { endOffset, withHistory } = source.stream;
     const at = (await fork.offset?.(source)) ?? endOffset;
-    const to = await beyondOf(source, at, fork.beyond);
+    const to = await forkEnd(source, at, fork.beyond);
     const from = Math.min(to, isJsonType(type) ? await withHistory.firstLineStart() : withHistory.startOffset);
     requireFitsRing(bytes, type, settings.ringBufferSize);
     const creating = { account: options.account, settings };

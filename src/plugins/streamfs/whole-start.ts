@@ -33,5 +33,5 @@ export async function wholeStart(
 }
 
 function startOfLines(stream: RingStream, count: number, signal: AbortSignal | undefined): Promise<number> {
-  return stream.withHistory.startOfLines(checkedWhole('last_lines', count, 0), signal);
+  return stream.withHistory.startOfLines(checkedInteger('last_lines', count, 0), signal);
 }

@@ -43,7 +43,7 @@ describe.runIf(hasBrowser)('the page', () => {
     page.on('request', (request) => asked.push(request.url()));
     for (const [typed, said] of [
       ['', 'type the token first'],
-      ['two words', 'a token has no spaces'],
+      ['two words', 'This is not a token'],
     ] as const) {
       await page.getByRole('textbox', { name: 'Token' }).fill(typed);
       await page.keyboard.press('Enter');

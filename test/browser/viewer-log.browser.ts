@@ -162,7 +162,7 @@ describe.runIf(hasBrowser)('a log in the viewer', () => {
     const page = await openPage(proxy, { at: '#/s/streamfs/app?offset=0', expected: [UNREACHABLE] });
     await expect.poll(() => phase(page)).toBe('live');
     await page.keyboard.press('g');
-    await expect.poll(() => texts(page).then((all) => all[0])).toMatch(/^starts at offset [\d,]+: what was before/);
+    await expect.poll(() => texts(page).then((all) => all[0])).toMatch(/^starts at offset [\d,]+: earlier bytes/);
     await page.keyboard.press('Shift+G');
 
     proxy.refuse();

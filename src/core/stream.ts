@@ -258,14 +258,19 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     return gate.write(new Uint8Array(bytes), append);
   }
 
+  /** Whether no reader makes a write of `length` bytes wait. */
+  acceptsNow(length: number): boolean {
+    const { readerSet } = this;
+    return readerSet === undefined || readerSet.acceptsNow(length);
+  }
+
   /**
    * Waits as {@link write} does before a write of `length` bytes, for writers that append by other means. Undefined if
    * there is nothing to wait for.
    */
   whenRoom(length: number): void | Promise<void> {
-    const { readerSet } = this;
-    if (readerSet === undefined || readerSet.acceptsNow(length)) return undefined;
-    return readerSet.gate.write(NO_BYTES, () => undefined);
+    if (this.acceptsNow(length)) return undefined;
+    return this.ensureReaderSet().gate.write(NO_BYTES, () => undefined);
   }
 
   /**

@@ -7,6 +7,7 @@ import { type StreamLines, writeLines } from './stream-lines.ts';
 
 export class StreamAppender implements Appender {
   readonly generation: string;
+  isPlaced = true;
   protected readonly stream: RingStream;
 
   private readonly isDue: () => boolean;
@@ -18,14 +19,14 @@ export class StreamAppender implements Appender {
     this.generation = stream.generation;
   }
 
-  append(piece: Uint8Array): void | Promise<void> {
+  append(piece: Uint8Array): Promise<number> | undefined {
     return this.saved(this.stream.write(piece));
   }
 
   /** Resolves when the written bytes are as durable as the stream's log promises. */
-  protected saved(waiting: void | Promise<void>): void | Promise<void> {
-    const { stream } = this;
-    return waiting === undefined ? stream.whenSaved() : waiting.then(() => stream.whenSaved());
+  protected saved(waiting: void | Promise<void>): Promise<number> | undefined {
+    this.isPlaced = waiting === undefined;
+    return whenSaved(this.stream, waiting);
   }
 
   get durability(): Durability | undefined {
@@ -41,6 +42,19 @@ export class StreamAppender implements Appender {
   }
 }
 
+/**
+ * Waits for a write, and then until the log of its stream has saved it.
+ *
+ * @returns the end offset after the write; undefined if there is nothing to wait for
+ */
+export function whenSaved(stream: RingStream, waiting: void | Promise<void>): Promise<number> | undefined {
+  if (waiting !== undefined) return waiting.then(() => whenSaved(stream, undefined) ?? stream.endOffset);
+  const saving = stream.whenSaved();
+  if (saving === undefined) return undefined;
+  const { writtenEnd } = stream;
+  return saving.then(() => writtenEnd);
+}
+
 /** The same for a stream with whole lines: each piece ends with a line. */
 export class LinesAppender extends StreamAppender {
   private readonly lines: StreamLines;
@@ -50,14 +64,14 @@ export class LinesAppender extends StreamAppender {
     this.lines = lines;
   }
 
-  override append(piece: Uint8Array): void | Promise<void> {
+  override append(piece: Uint8Array): Promise<number> | undefined {
     return this.saved(writeLines(this.lines.begin(), piece));
   }
 }
 
 /** The same for a JSON stream: each piece consists of whole messages. */
 export class JsonAppender extends StreamAppender {
-  override append(piece: Uint8Array): void | Promise<void> {
+  override append(piece: Uint8Array): Promise<number> | undefined {
     return this.saved(this.stream.write(completeJsonLines(piece)));
   }
 }

@@ -2,8 +2,10 @@
 import type { StoreAppender } from '../../fs/index.ts';
 import type { Durability } from '../../protocol/index.ts';
 import type { Entry } from './entry.ts';
+import { whenSaved } from './stream-appender.ts';
 
 export class WholeAppender implements StoreAppender {
+  isPlaced = true;
   private readonly entry: Entry;
   private readonly expireIfDue: (entry: Entry) => boolean;
   private readonly write: (entry: Entry, data: Uint8Array) => void | Promise<void>;
@@ -18,10 +20,11 @@ export class WholeAppender implements StoreAppender {
     this.write = write;
   }
 
-  append(piece: Uint8Array): void | Promise<void> {
+  append(piece: Uint8Array): Promise<number> | undefined {
     const { entry, stream } = this;
     const waiting = this.write(entry, piece);
-    return waiting === undefined ? stream.whenSaved() : waiting.then(() => stream.whenSaved());
+    this.isPlaced = waiting === undefined;
+    return whenSaved(stream, waiting);
   }
 
   get stream() {

@@ -39,9 +39,9 @@ export function durabilityHeader({ stream }: Pick<StoredStream, 'stream'>): Reco
 }
 
 /** The value of the header {@link DURABLE_HEADERS.nextOffset} as text, followed by the other {@link tailHeaders}. */
-export function tailValue(stored: Pick<StoredStream, 'stream'>): string {
-  const offset = durableOffset(stored.stream, stored.stream.endOffset);
-  return isClosed(stored) ? `${offset}\r\n${H.closed}: true` : offset;
+export function tailValue(stored: Pick<StoredStream, 'stream'>, endOffset = stored.stream.endOffset): string {
+  const offset = durableOffset(stored.stream, endOffset);
+  return isClosed(stored) && endOffset === stored.stream.endOffset ? `${offset}\r\n${H.closed}: true` : offset;
 }
 
 export function sendEmpty(res: ServerResponse, status: number, headers: OutgoingHttpHeaders): void {

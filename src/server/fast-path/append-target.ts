@@ -48,9 +48,8 @@ export class AppendTarget {
     return this.expectsContinue && this.open.appender.isOver;
   }
 
-  /** The response to the append that was just completed. */
-  answer(): string {
-    const { open } = this;
+  /** The response to an append that is complete, as one text. */
+  response(endOffset = this.open.appender.endOffset, open = this.open): string {
     const date = httpDate();
     const { generation } = open.appender;
     if (date !== this.date || generation !== this.generation) {
@@ -58,22 +57,29 @@ export class AppendTarget {
       this.generation = generation;
       [this.prefix, this.suffix] = open.responseParts(this.length, this.vary);
     }
-    return this.prefix + open.endOffset() + this.suffix;
+    return this.prefix + open.endValue(endOffset) + this.suffix;
   }
 
   /**
    * Appends a body to the stream, or if that has ended to a new one at the same path.
    *
+   * @returns undefined once it is complete; a promise of the response if it has to wait
    * @throws the error for the path, or that of `append`; nothing has been written then
    */
-  append(piece: Uint8Array): void | Promise<void> {
+  append(piece: Uint8Array): Promise<string> | undefined {
     if (this.open.appender.isOver) {
       const open = this.request.open();
       if (open === undefined) throw createError('STREAM_CLOSED');
       this.open = open;
       this.date = '';
     }
-    return this.open.appender.append(piece);
+    const { open } = this;
+    return open.appender.append(piece)?.then((endOffset) => this.response(endOffset, open));
+  }
+
+  /** Whether the next append may begin before the last one is complete, without overtaking it. */
+  get isPlaced(): boolean {
+    return this.open.appender.isPlaced === true;
   }
 
   /**

@@ -18,7 +18,7 @@ export function openFileAppend(
   return {
     appender,
     responseParts: (length, vary) => writtenParts(length, appender.generation, appender.durability, vary),
-    endOffset: () => String(appender.endOffset),
+    endValue: String,
   };
 }
 
@@ -28,6 +28,6 @@ export function openDurableAppend(appender: StoreAppender | undefined): OpenAppe
   return {
     appender,
     responseParts: (_length, vary) => splitAtValue(204, DURABLE_HEADERS.nextOffset, durabilityHeader(appender), vary),
-    endOffset: () => tailValue(appender),
+    endValue: (endOffset) => tailValue(appender, endOffset),
   };
 }

@@ -11,6 +11,9 @@
  *              ▼
  *            closed
  *
+ * An append that has to wait, for a log, already has its place in its stream. So while appends are in flight, the next
+ * short appends begin as well; every other request waits until all are answered.
+ *
  * A request that is handed over has had no effect yet, so node:http answers it as if it had arrived there. A later
  * error, in the middle of a body, is answered here and ends the connection.
  */
@@ -45,6 +48,8 @@ type State = 'head' | 'body' | 'upload' | 'busy' | 'refused' | 'left';
 const EMPTY = Buffer.alloc(0);
 const HEAD_END = Buffer.from('\r\n\r\n');
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
+/** Maximum number of appends of one connection that wait to be saved or sent to a log at the same time. */
+const MAX_APPENDS_IN_FLIGHT = 256;
 /** How long a refused client may keep sending, in milliseconds. */
 const REFUSED_LINGER_MS = 2000;
 
@@ -115,8 +120,9 @@ export class FastPathConnection implements Upload {
   /** Sends the pending responses; only then the connection may count as idle. */
   private settle(): void {
     this.answers.send();
-    if (this.state === 'head') this.exchanges.idle();
-    else if (this.state === 'body') {
+    if (this.state === 'head') {
+      if (!this.hasAppendsInFlight) this.exchanges.idle();
+    } else if (this.state === 'body') {
       this.exchanges.busy();
       track(this.socket, this);
     }
@@ -137,6 +143,7 @@ export class FastPathConnection implements Upload {
     const bodyAt = at + length + HEAD_END.length;
     const request = requestOf(bytes.toString('latin1', at, at + length), server);
     if (request === undefined || !this.claim(request.caller)) return this.handOver(bytes, at);
+    if (this.hasAppendsInFlight && !isShortAppend(request)) return this.waitForAppends(at);
     const raw = Buffer.from(bytes.subarray(at, bodyAt));
     if (request.kind === 'follow') {
       this.wait();
@@ -146,7 +153,7 @@ export class FastPathConnection implements Upload {
     const open = openAppend(request);
     if (open === undefined) return this.handOver(bytes, at);
     const { length: size, expectsContinue } = request.head;
-    if (size !== undefined && size <= MAX_CHUNK) {
+    if (isShort(size)) {
       this.target = new AppendTarget(request, raw, size, open, server.version, server.varyLine);
       return this.beginBody(this.target, bytes, bodyAt);
     }
@@ -171,6 +178,7 @@ export class FastPathConnection implements Upload {
    * have been seen here, because a paused socket does not read.
    */
   private handOver(bytes: Buffer, at: number): number {
+    if (this.hasAppendsInFlight) return this.waitForAppends(at);
     this.settle();
     this.leave();
     const { socket } = this;
@@ -197,28 +205,74 @@ export class FastPathConnection implements Upload {
     if (body.piece === undefined) return at;
     untrack(this.socket);
     this.state = 'head';
-    let waiting: void | Promise<void>;
+    let waiting: Promise<string> | undefined;
     try {
       waiting = target.append(body.piece);
     } catch {
-      // node:http runs into the same error, and answers it.
-      this.handOver(Buffer.concat([target.head, body.piece, bytes.subarray(at)]), 0);
+      // node:http runs into the same error, and answers it: the request goes there from its head on.
+      this.rest = Buffer.concat([target.head, body.piece, bytes.subarray(at)]);
       body.release();
-      return at;
+      this.handOver(this.rest, 0);
+      return bytes.length;
     }
     body.release();
     if (waiting === undefined) {
-      this.answers.add(target.answer());
+      this.answers.add(target.response());
       this.exchanges.answered(target.request.status);
-    } else {
-      this.wait();
-      const answer = () => {
-        this.answers.add(target.answer());
-        this.done(target.request.status);
-      };
-      waiting.then(answer, (error) => this.refuse(error));
-    }
+    } else this.answerLater(target, waiting);
     return at;
+  }
+
+  /** Answers an append when it is complete. Until then the next may begin, if it cannot overtake this one. */
+  private answerLater({ isPlaced, request }: AppendTarget, waiting: Promise<string>): void {
+    const { answers, exchanges } = this;
+    const { path, route, status } = request;
+    const logged = { path, route, began: exchanges.began };
+    const response = answers.reserve();
+    exchanges.busy();
+    const complete = (text: string, status: number) => {
+      exchanges.answered(status, logged);
+      answers.fill(response, text);
+      this.appendAnswered();
+    };
+    waiting.then(
+      (text) => complete(text, status),
+      (error) => {
+        const known = this.knownError(error, path);
+        complete(errorText(known, this.server.varyLine, false), known.status);
+      },
+    );
+    if (!isPlaced || answers.reservedCount >= MAX_APPENDS_IN_FLIGHT) this.wait();
+  }
+
+  private get hasAppendsInFlight(): boolean {
+    return this.answers.reservedCount > 0;
+  }
+
+  /** Leaves the request at `at` for later. */
+  private waitForAppends(at: number): number {
+    this.wait();
+    return at;
+  }
+
+  /** Sends the responses that are known, and continues once all appends are answered if something waits for that. */
+  private appendAnswered(): void {
+    if (this.state === 'left') return;
+    if (this.state === 'refused') {
+      if (!this.hasAppendsInFlight) this.closeRefused();
+      return;
+    }
+    const { answers, hasAppendsInFlight, socket } = this;
+    if (this.state === 'busy' && !hasAppendsInFlight) {
+      this.state = 'head';
+      this.settle();
+      this.proceed();
+      return;
+    }
+    answers.send();
+    if (this.state !== 'head' || hasAppendsInFlight) return;
+    this.exchanges.idle();
+    if (socket.readableEnded) this.onEnd();
   }
 
   private async receive(request: AppendRequest, raw: Buffer, isAsked: boolean): Promise<void> {
@@ -332,16 +386,28 @@ export class FastPathConnection implements Upload {
       this.exchanges.answered(CLIENT_CLOSED_REQUEST);
       return;
     }
-    const { socket, upload, server } = this;
-    const { limits, logger } = server.context;
-    const known = isStreamFSError(error) ? error : createError('INTERNAL');
-    if (known !== error) logger.error('request failed', { path: this.exchanges.path, error: stackOf(error) });
-    limits.countRefusal(known);
+    const { socket } = this;
+    const known = this.knownError(error, this.exchanges.path);
     if (!canAnswer(socket)) return void socket.destroy();
     if (this.state !== 'head') this.exchanges.answered(known.status);
     this.state = 'refused';
     untrack(socket);
-    this.answers.add(errorText(known, server.varyLine));
+    this.answers.add(errorText(known, this.server.varyLine));
+    if (!this.hasAppendsInFlight) this.closeRefused();
+  }
+
+  /** Counts an error that is about to be answered, and logs one that is not from the error table. */
+  private knownError(error: unknown, path: string): StreamFSError {
+    const { limits, logger } = this.server.context;
+    const known = isStreamFSError(error) ? error : createError('INTERNAL');
+    if (known !== error) logger.error('request failed', { path, error: stackOf(error) });
+    limits.countRefusal(known);
+    return known;
+  }
+
+  /** Sends the last response and closes the connection. */
+  private closeRefused(): void {
+    const { socket, upload } = this;
     this.answers.sendLast();
     if (upload === undefined || upload.isOver || upload.isBroken) {
       socket.destroySoon();
@@ -358,7 +424,7 @@ export class FastPathConnection implements Upload {
     const { count } = this.exchanges;
     const isHeadDue = count === 0 || this.rest.length > 0;
     const waited = this.idleTimer.waitedFor(`${this.state} ${count} ${isHeadDue}`, now);
-    if (this.state !== 'head') return;
+    if (this.state !== 'head' || this.hasAppendsInFlight) return;
     const { headerTimeout } = this.server.context.limits.values;
     if (!isHeadDue && waited >= KEEP_ALIVE_TIMEOUT_MS) this.socket.destroySoon();
     else if (isHeadDue && headerTimeout > 0 && waited >= headerTimeout) this.refuse(requestTimeout(headerTimeout));
@@ -377,6 +443,7 @@ export class FastPathConnection implements Upload {
   private readonly onEnd = (): void => {
     if (!this.isReading) return;
     if (this.state === 'body') this.breakOff();
+    else if (this.hasAppendsInFlight) return;
     else if (this.state === 'upload') this.upload!.cut();
     else if (this.state === 'head' && this.rest.length > 0) {
       this.refuse(createError('BAD_REQUEST', { reason: 'the connection was closed in the middle of the headers' }));
@@ -402,6 +469,15 @@ export class FastPathConnection implements Upload {
     socket.off('end', this.onEnd).off('close', this.onClose).off('error', ignore);
     this.server.context.limits.connections.clearOwner(socket);
   }
+}
+
+/** Whether a body is appended in one piece. */
+function isShort(length: number | undefined): length is number {
+  return length !== undefined && length <= MAX_CHUNK;
+}
+
+function isShortAppend(request: AppendRequest | FollowRequest): boolean {
+  return request.kind === 'append' && isShort(request.head.length);
 }
 
 /** Undefined if the path is invalid: the route that handles the request instead reports the error. */

@@ -9,11 +9,19 @@ import type { Route } from '../http/route.ts';
 import type { FastPathHost } from './host.ts';
 import type { AppendRequest, FollowRequest } from './requests.ts';
 
-export class RequestLog implements SinkOwner {
+/** What is logged of a request. */
+export interface LoggedRequest {
+  readonly route: Route;
+  readonly path: string;
+  /** When it began, by `performance.now`. */
+  readonly began: number;
+}
+
+export class RequestLog implements SinkOwner, LoggedRequest {
   /** Number of answered requests. */
   count = 0;
   /** Of the current request: its route and path, and its start by `performance.now`. */
-  private route: Route = writeFile;
+  route: Route = writeFile;
   path = '';
   began = performance.now();
   private readonly socket: Socket;
@@ -56,27 +64,30 @@ export class RequestLog implements SinkOwner {
     this.isBusy = false;
   }
 
-  /** An append was answered, or its client has disconnected. */
-  answered(status: number): void {
+  /**
+   * An append was answered, or its client has disconnected.
+   *
+   * @param request if it is not the current one
+   */
+  answered(status: number, { began, path, route }: LoggedRequest = this): void {
     const { metrics, limits } = this.server.context;
     if (++this.count === 1) limits.connections.markServed(this.socket);
-    const milliseconds = performance.now() - this.began;
-    metrics.requests.observe(this.route, status, milliseconds);
-    this.log(status, milliseconds);
+    const milliseconds = performance.now() - began;
+    metrics.requests.observe(route, status, milliseconds);
+    this.log(status, milliseconds, path, route);
   }
 
   /** A live read has ended. No histogram records its duration, which depends on the client, not on the server. */
   readEnded(): void {
     this.server.context.limits.reads.leave(this.account);
     this.server.done(this.socket);
-    this.log(200, performance.now() - this.began);
+    this.log(200, performance.now() - this.began, this.path, this.route);
   }
 
-  private log(status: number, milliseconds: number): void {
+  private log(status: number, milliseconds: number, path: string, { method, pattern: route }: Route): void {
     const { logger } = this.server.context;
     if (!writes(logger, 'debug')) return;
-    const { address, path } = this;
-    const { method, pattern: route } = this.route;
+    const { address } = this;
     logRequest(logger, { request: nextRequestId(), method, route, address, path }, status, milliseconds);
   }
 }

@@ -28,12 +28,12 @@ export interface AppendRequest {
 export interface OpenAppend {
   readonly appender: Appender;
   /**
-   * The response to an append of `length` bytes, split before and after {@link endOffset}; rebuilt once a second.
+   * The response to an append of `length` bytes, split before and after {@link endValue}; rebuilt once a second.
    * @param vary the `Vary` line, or empty
    */
   responseParts(length: number, vary: string): readonly [before: string, after: string];
-  /** The text between the two parts: the current end offset. */
-  endOffset(): string;
+  /** The text between the two parts, for the end offset after the append. */
+  endValue(endOffset: number): string;
 }
 
 export interface FollowRequest {

@@ -14,13 +14,20 @@ export function headLines(status: number, headers: Readonly<Record<string, strin
   return `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}`;
 }
 
+const KEEP_ALIVE = { Connection: 'keep-alive', 'Keep-Alive': `timeout=${KEEP_ALIVE_TIMEOUT_MS / 1000}` };
+
 /** The head of a response, with the empty line that ends it. */
 function headText(status: number, headers: Readonly<Record<string, string | number>>, vary: string): string {
   return `${headLines(status, headers)}${vary}Date: ${httpDate()}\r\n\r\n`;
 }
 
-/** An error response, after which the connection is closed. @param vary the result of `varyLine` */
-export function errorText(error: StreamFSError, vary: string): string {
+/**
+ * An error response.
+ *
+ * @param vary the result of `varyLine`
+ * @param isLast whether the connection is closed after it
+ */
+export function errorText(error: StreamFSError, vary: string, isLast = true): string {
   const body = `${JSON.stringify(errorBody(error))}\n`;
   const head = headText(
     error.status,
@@ -29,7 +36,7 @@ export function errorText(error: StreamFSError, vary: string): string {
       'Content-Type': JSON_MEDIA_TYPE,
       ...retryAfter(error),
       'Content-Length': Buffer.byteLength(body),
-      Connection: 'close',
+      ...(isLast ? { Connection: 'close' } : KEEP_ALIVE),
     },
     vary,
   );
@@ -74,8 +81,7 @@ export function splitAtValue(
     status,
     {
       ...headers,
-      Connection: 'keep-alive',
-      'Keep-Alive': `timeout=${KEEP_ALIVE_TIMEOUT_MS / 1000}`,
+      ...KEEP_ALIVE,
       // Last, or each such object would have a hidden class of its own (docs/adr/0019-put-small-slabs-in-blocks.md).
       ...ANSWER_HEADERS,
     },

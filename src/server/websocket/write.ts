@@ -127,7 +127,7 @@ class MessageWriter implements ConnectionUser {
     const waiting = bytes.length === 0 ? undefined : appender.append(bytes);
     if (waiting === undefined) return this.acknowledge(appender.endOffset);
     return waiting.then(
-      () => this.acknowledge(appender.endOffset),
+      (endOffset) => this.acknowledge(endOffset),
       (error) => this.fail(error),
     );
   }

@@ -329,9 +329,13 @@ export class SharedFileSystem extends StreamFiles {
 
   openAppend(path: string, options: AppendOptions = {}): Appender {
     this.requireWritable(path);
-    const open = () => this.mirrorToWrite(path, options);
-    const known = this.mirrors.known(path);
-    return new LogAppender(this.sender, known, open, options.atomic === 'lines');
+    return new LogAppender({
+      sender: this.sender,
+      mirror: this.mirrors.known(path),
+      open: () => this.mirrorToWrite(path, options),
+      onUse: () => this.used(path),
+      isLines: options.atomic === 'lines',
+    });
   }
 
   async openProducerWrite(path: string, append: AppendId, options: ProducerWriteOptions = {}): Promise<FileWriter> {

@@ -9,20 +9,30 @@ import { chunksOf } from './log-writer.ts';
 import type { Mirror } from './mirror.ts';
 import type { Sender } from './sender.ts';
 
-export class LogAppender implements Appender {
-  endOffset = 0;
-  private mirror: Mirror | undefined;
-  private readonly sender: Sender;
-  private readonly open: () => Promise<Mirror>;
-  private readonly isLines: boolean;
+export interface LogAppenderOptions {
+  sender: Sender;
+  /** The mirror of the path, if this node has one. */
+  mirror: Mirror | undefined;
+  /** Returns the mirror of the path, creating it if there is none. */
+  open: () => Promise<Mirror>;
+  /** Called at each append. */
+  onUse: () => void;
+  /** Whether each piece ends with a line. */
+  isLines: boolean;
+}
 
-  /** @param open returns the mirror of the path, creating it if there is none */
-  constructor(sender: Sender, mirror: Mirror | undefined, open: () => Promise<Mirror>, isLines: boolean) {
-    this.sender = sender;
-    this.mirror = mirror;
-    this.open = open;
-    this.isLines = isLines;
-    this.endOffset = mirror?.endOffset ?? 0;
+export class LogAppender implements Appender {
+  endOffset: number;
+  isPlaced = false;
+  private mirror: Mirror | undefined;
+  /** Whether `open` has returned the mirror, and thereby checked what may be written to it. */
+  private isOpened = false;
+  private readonly options: LogAppenderOptions;
+
+  constructor(options: LogAppenderOptions) {
+    this.options = options;
+    this.mirror = options.mirror;
+    this.endOffset = options.mirror?.endOffset ?? 0;
   }
 
   /** Empty until the first append, if there was no mirror. */
@@ -34,44 +44,62 @@ export class LogAppender implements Appender {
     return this.mirror !== undefined && this.mirror.stream.closedBy !== undefined;
   }
 
-  append(piece: Uint8Array): Promise<void> {
-    return this.appendCopy(new Uint8Array(piece));
+  /**
+   * Passes a piece to the log in this turn if nothing has to be waited for: then the log places it after the pieces of
+   * earlier calls.
+   */
+  append(piece: Uint8Array): Promise<number> {
+    const copy = new Uint8Array(piece);
+    const { isOpened, mirror } = this;
+    this.isPlaced = isOpened && mirror !== undefined && this.acceptsNow(mirror, copy.length);
+    return this.appendCopy(copy, this.isPlaced ? this.send(mirror!, copy) : this.appendAfterOpening(copy));
   }
 
-  private async appendCopy(piece: Uint8Array): Promise<void> {
-    const mirror = await this.open();
-    this.mirror = mirror;
+  private async appendCopy(piece: Uint8Array, first: Promise<number>): Promise<number> {
+    const { mirror } = this;
     try {
-      await this.appendTo(mirror, piece);
+      this.endOffset = await first;
     } catch (error) {
       // Another node removed the stream, which this node did not know yet: the path may belong to another stream now.
-      if (!mirror.isOver || !isStreamFSError(error, 'STREAM_CLOSED', 'STREAM_SHUT_DOWN')) throw error;
-      this.mirror = await this.open();
-      await this.appendTo(this.mirror, piece);
+      const wasRemoved = (mirror ?? this.mirror)?.isOver === true;
+      if (!wasRemoved || !isStreamFSError(error, 'STREAM_CLOSED', 'STREAM_SHUT_DOWN')) throw error;
+      this.endOffset = await this.appendAfterOpening(piece);
     }
+    return this.endOffset;
   }
 
-  private async appendTo(mirror: Mirror, piece: Uint8Array): Promise<void> {
-    const { sender } = this;
+  private async appendAfterOpening(piece: Uint8Array): Promise<number> {
+    const { open, sender } = this.options;
+    const mirror = await open();
+    this.mirror = mirror;
+    this.isOpened = true;
+    await mirror.stream.whenRoom(piece.length);
+    while (sender.isFull(mirror)) await sender.whenRoom(mirror);
+    return this.send(mirror, piece);
+  }
+
+  private acceptsNow(mirror: Mirror, length: number): boolean {
+    const { stream } = mirror;
+    return stream.closedBy === undefined && stream.acceptsNow(length) && !this.options.sender.isFull(mirror);
+  }
+
+  private async send(mirror: Mirror, piece: Uint8Array): Promise<number> {
+    const { sender, onUse } = this.options;
     const { closedBy } = mirror.stream;
     if (closedBy !== undefined) throw closedError(closedBy);
-    const bytes = this.wholeLines(mirror, piece);
-    if (bytes.length === 0) {
-      this.endOffset = mirror.endOffset;
-      return;
-    }
-    await mirror.stream.whenRoom(bytes.length);
-    while (sender.isFull(mirror)) await sender.whenRoom(mirror);
+    onUse();
+    const bytes = this.completeLines(mirror, piece);
+    if (bytes.length === 0) return mirror.endOffset;
     sender.took(mirror, bytes.length);
     try {
-      this.endOffset = (await sender.append(mirror, chunksOf(bytes), undefined)).endOffset;
+      return (await sender.append(mirror, chunksOf(bytes), undefined)).endOffset;
     } finally {
       sender.gave(mirror, bytes.length);
     }
   }
 
-  private wholeLines({ entry: { settings } }: Mirror, piece: Uint8Array): Uint8Array {
+  private completeLines({ entry: { settings } }: Mirror, piece: Uint8Array): Uint8Array {
     if (isJsonType(settings.type)) return completeJsonLines(piece);
-    return this.isLines || settings.atomic === 'lines' ? completeLastLine(piece) : piece;
+    return this.options.isLines || settings.atomic === 'lines' ? completeLastLine(piece) : piece;
   }
 }

@@ -1,11 +1,12 @@
 /**
  * `node bench/persist.mjs`: the cost of a log on disk compared with memory, in one run. Ratios of the server's CPU time
- * and of speed; absolute figures for starts and memory. See docs/performance.md. `--quick` uses smaller amounts.
+ * and of speed; absolute figures for starts and memory. See docs/performance.md.
  */
 import { closeSync, fdatasyncSync, openSync, readFileSync, writevSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import { writeConfig } from './persist-config.mjs';
 import { PEERS } from './persist-peers.mjs';
 import { prepare, ROOT } from './prepare.mjs';
@@ -21,7 +22,14 @@ import {
   whenListening,
 } from './processes.mjs';
 
-const IS_QUICK = process.argv.includes('--quick');
+const USAGE = `usage: node bench/persist.mjs [options]
+
+  --quick       smaller amounts
+  --only A,B    of: longBody shortMessages coldReads starts memoryOfLongBody peers
+  --gib N       length of the body of memoryOfLongBody, whose readers then read as much (default 1, to readers of 0.125)
+`;
+
+const { gib, only, quick: IS_QUICK } = options();
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 const LONG_BYTES = IS_QUICK ? GIB / 4 : GIB;
@@ -258,12 +266,13 @@ async function memoryOfLongBody() {
   await withServer({ ...small }, true, async (at) => {
     await upload(at, '/streamfs/a', HISTORY_BYTES);
     const before = peakOf(at.pid);
-    const reading = readers(at, '/streamfs/a', 100, HISTORY_BYTES / 4);
-    await upload(at, '/streamfs/a', LONG_BYTES);
+    const length = gib === undefined ? LONG_BYTES : gib * GIB;
+    const reading = readers(at, '/streamfs/a', 100, gib === undefined ? HISTORY_BYTES / 4 : length);
+    await upload(at, '/streamfs/a', length);
     await reading;
     const mib = (bytes) => (bytes / MIB).toFixed(0);
     say(
-      `resident at most, PUT of ${LONG_BYTES / MIB} MiB beside 100 cold readers, MiB`,
+      `resident at most, PUT of ${length / MIB} MiB beside 100 cold readers, MiB`,
       `${mib(peakOf(at.pid))} (${mib(before)} before the readers)`,
     );
   });
@@ -326,10 +335,25 @@ async function peers() {
   }
 }
 
-const only = process.argv
-  .find((arg) => arg.startsWith('--only='))
-  ?.slice(7)
-  .split(',');
 const all = { longBody, shortMessages, coldReads, starts, memoryOfLongBody, peers };
 prepare(only === undefined || only.includes('peers'));
 for (const [name, measureRow] of Object.entries(all)) if (only === undefined || only.includes(name)) await measureRow();
+
+function options() {
+  const rows = /--only A,B +of: (.*)/.exec(USAGE)[1].split(' ');
+  try {
+    const { values } = parseArgs({
+      options: { quick: { type: 'boolean', default: false }, only: { type: 'string' }, gib: { type: 'string' } },
+    });
+    const only = values.only?.split(',');
+    const unknown = only?.find((name) => !rows.includes(name));
+    if (unknown !== undefined) throw new Error(`--only: no row is called ${unknown}`);
+    const gib = values.gib === undefined ? undefined : Number(values.gib);
+    if (gib !== undefined && !(Number.isInteger(gib) && gib > 0))
+      throw new Error('--gib must be a whole number from 1');
+    return { quick: values.quick, only, gib };
+  } catch (error) {
+    process.stderr.write(`${error.message}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}

@@ -263,7 +263,9 @@ async function starts() {
 }
 
 async function memoryOfLongBody() {
-  await withServer({ ...small }, true, async (at) => {
+  // Everything stays on disk, so that no reader can lose bytes and wait for them in vain.
+  const retention = { persist_retention: `${2 * (gib ?? 1) + 1}GB` };
+  await withServer({ ...small, ...retention }, true, async (at) => {
     await upload(at, '/streamfs/a', HISTORY_BYTES);
     const before = peakOf(at.pid);
     const length = gib === undefined ? LONG_BYTES : gib * GIB;

@@ -1,9 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-/** What is fuzzed, soaked or benchmarked: `.ci/run` does it at length. */
+/** Fuzzers, the soak test and the benchmark. Only `.ci/run` runs them. */
 const LONG = ['test/e2e/fuzz/**', 'test/e2e/soak.e2e.ts', 'test/e2e/bench.e2e.ts'];
 
-/** What waits for real time-outs, stalled peers and cut connections: `.ci/run` runs it. */
+/** Tests that wait for real timeouts, stalled peers and cut connections. Only `.ci/run` runs them. */
 const FAULTS = [
   'test/e2e/faults/**',
   'test/e2e/lasting-writers.e2e.ts',
@@ -11,7 +11,7 @@ const FAULTS = [
   'test/e2e/slow-reader.e2e.ts',
 ];
 
-/** What is tried in every way, with dozens of programs: `.ci/run` runs it. */
+/** Thorough tests, which start dozens of programs. Only `.ci/run` runs them. */
 const THOROUGH = [
   ...[
     'bounds',
@@ -25,41 +25,41 @@ const THOROUGH = [
   ...['package', 'pages', 'passwords'],
 ].map((name) => `test/e2e/${name}.e2e.ts`);
 
-/** What takes long for what a change can break in it: `.ci/run` runs it. */
+/** Slow unit tests of code that rarely breaks. Only `.ci/run` runs them. */
 const UNIT_THOROUGH = ['test/docs/api.test.ts', 'test/server/net/without-shared-reads.test.ts'];
 
-/** What `npm test` tries in a browser: that the page shows streams and follows one. `.ci/run` tries all there is in it. */
+/** The browser tests of `npm test`: the page shows streams and follows one. `.ci/run` runs all browser tests. */
 const BROWSER = ['examples', 'shell'].map((name) => `test/browser/${name}.browser.ts`);
 
-/** What compares figures with recorded ones: nothing runs beside it. `.ci/run` runs it. */
+/** Tests that compare measurements with recorded ones. They run alone, and only in `.ci/run`. */
 const ALONE = ['test/e2e/cost.e2e.ts'];
 
-/** Far longer than anything takes: a deadline only turns a hang into a failure, also where a machine has much else to do. */
+/** Far longer than any test takes, even on a busy machine: a deadline only turns a hang into a failure. */
 const DEADLINES = { testTimeout: 240_000, hookTimeout: 120_000, expect: { poll: { timeout: 60_000, interval: 10 } } };
 
-/** The built package as users run it. It is built once, before the first of these. */
+/** Tests of the built package. It is built once, before the first of them. */
 const END_TO_END = {
   isolate: false,
   globalSetup: 'test/e2e/build.setup.ts',
   ...DEADLINES,
 };
 
-/** More than there are cores: the files wait for much, of programs that start and times that pass. */
+/** More than the number of cores, because these tests mostly wait for programs to start and for timeouts. */
 const END_TO_END_WORKERS = 3;
 
-/** Of those that wait for most of their time. */
+/** For tests that wait most of the time. */
 const WAITING_WORKERS = 4;
 
-/** Fuzzing keeps a core busy, the benchmark waits for what it starts. */
+/** Fuzzing keeps a core busy; the benchmark waits for its programs. */
 const LONG_WORKERS = 2;
 
-/** A browser keeps more than a core busy. */
+/** A browser keeps more than one core busy. */
 const BROWSER_WORKERS = 2;
 
-/** Of all that is tried in browsers: players and pages wait for much. */
+/** For all browser tests: many of them wait for players and pages. */
 const THOROUGH_BROWSER_WORKERS = 3;
 
-/** Patterns of test files, from patterns that may name a whole folder. */
+/** Converts patterns that may name a whole folder into patterns of test files. */
 function testsOf(patterns: readonly string[]): string[] {
   return patterns.map((each) => each.replace(/\*\*$/, '**/*.e2e.ts'));
 }
@@ -67,8 +67,8 @@ function testsOf(patterns: readonly string[]): string[] {
 /**
  * `unit` runs on the sources and needs nothing built. The others run the built package.
  *
- * Files share processes (`isolate: false`): to start one for each file would take longer than to run most of them. So a
- * test leaves nothing behind: it stops what it starts, and puts back what it replaces.
+ * Files share processes (`isolate: false`), because starting a process for each file would take longer than most tests.
+ * So a test must stop what it starts, and restore what it replaces.
  */
 export default defineConfig({
   test: {

@@ -37,16 +37,16 @@ export const generatorKind = () => (buildNative('generator') === undefined ? 'no
 export async function measure(target, scenario) {
   const folder = makeFolder();
   let server;
-  let beside;
+  let service;
   try {
     const port = target.port ?? (await freePort());
-    const besidePort = await freePort();
-    if (target.beside !== undefined) {
-      beside = start(pinned(GENERATOR_CORE, target.beside(besidePort, folder)));
-      await whenListening(besidePort, beside);
+    const servicePort = await freePort();
+    if (target.service !== undefined) {
+      service = start(pinned(GENERATOR_CORE, target.service(servicePort, folder)));
+      await whenListening(servicePort, service);
     }
     if (target.command !== undefined) {
-      server = start(pinned(SERVER_CORE, target.command(port, folder, besidePort)));
+      server = start(pinned(SERVER_CORE, target.command(port, folder, servicePort)));
       await whenListening(port, server);
       await target.prepare?.(port);
       await delay(SETTLE_MS);
@@ -59,7 +59,7 @@ export async function measure(target, scenario) {
     return { invalid: error.message };
   } finally {
     if (server !== undefined) await end(server);
-    if (beside !== undefined) await end(beside);
+    if (service !== undefined) await end(service);
     removeFolder(folder);
   }
 }

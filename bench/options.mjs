@@ -4,15 +4,16 @@ import { parseArgs } from 'node:util';
 export const USAGE = `usage: npm run bench -- [options]
 
   --quick              the main rows for ours, plain and floor, in under two minutes
-  --only S1,S2         rows by name or by family (S1 is S1@1, S1@10, …); start and media are two
-  --targets A,B        of: ours sse ours-durable websocket floor plain piping durable redis nats icecast nchan (default: all that are found)
-  --rounds N           rounds; the table has medians (default 3, with --quick 1)
-  --before DIR         also another build of StreamFS, as the target 'before': a checkout in which npm run build was run
-  --agfs URL           also a server of AGFS's HTTP API that runs on this machine, with /streamfs mounted
-  --agfs-pid PID       its process, for CPU time and memory
-  --markdown           the tables in Markdown on stdout
-  --write-docs         the tables into docs/performance.md, if the run was quiet
-  --record-baseline    records anew what test/e2e/cost.e2e.ts compares with, and measures nothing else
+  --only S1,S2         rows by name or by family (S1 is S1@1, S1@10, …), or start, or media
+  --targets A,B        of: ours log sse ours-durable websocket floor plain piping durable redis nats icecast nchan before agfs
+                       (default: all that are found)
+  --rounds N           number of rounds, of which the tables show medians (default 3, with --quick 1)
+  --before DIR         also measure another build of StreamFS, as the target 'before'; DIR is a checkout after npm run build
+  --agfs URL           also measure an AGFS server on this machine, with /streamfs mounted
+  --agfs-pid PID       the process of that server, to measure its CPU time and memory
+  --markdown           print the tables in Markdown
+  --write-docs         write the tables into docs/performance.md, if the machine was otherwise idle
+  --record-baseline    only record the figures that test/e2e/cost.e2e.ts compares with
 `;
 
 export class UsageError extends Error {}
@@ -48,14 +49,15 @@ export function parseOptions(args, known) {
   const families = new Set(known.scenarios.flatMap(({ name, family }) => [name, family]).concat('start', 'media'));
   for (const name of names ?? []) {
     if (!families.has(name))
-      throw new UsageError(`--only: no row is called ${name}; there are ${[...families].join(' ')}`);
+      throw new UsageError(`--only: no row is called ${name}; use one of ${[...families].join(' ')}`);
   }
   const targets = list(values.targets) ?? (quick ? ['ours', 'floor', 'plain'] : undefined);
-  /** Targets that have an option of their own, which is reason enough to measure them. */
+  /** Targets that are measured if their option is given. */
   const optional = ['before', 'agfs'].filter((name) => values[name] !== undefined);
   const targetNames = [...known.targets, ...optional];
   for (const name of targets ?? []) {
-    if (!targetNames.includes(name)) throw new UsageError(`--targets: ${name} is none of ${targetNames.join(' ')}`);
+    if (!targetNames.includes(name))
+      throw new UsageError(`--targets: no target is called ${name}; use one of ${targetNames.join(' ')}`);
   }
   return {
     ...values,
@@ -75,7 +77,7 @@ function list(text) {
     ?.split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');
-  if (items?.length === 0) throw new UsageError('a list must name something');
+  if (items?.length === 0) throw new UsageError('a list must not be empty');
   return items;
 }
 

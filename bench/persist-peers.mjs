@@ -102,10 +102,10 @@ export const PEERS = {
         readAll: async (bytes) => {
           let length = 0;
           for (let offset = '-1'; length < bytes; ) {
-            const answer = await send(agent, port, 'GET', `/a?offset=${offset}`);
-            length += answer.length;
-            offset = answer.headers['stream-next-offset'];
-            if (answer.length === 0) break;
+            const response = await send(agent, port, 'GET', `/a?offset=${offset}`);
+            length += response.length;
+            offset = response.headers['stream-next-offset'];
+            if (response.length === 0) break;
           }
           return length;
         },

@@ -51,9 +51,9 @@ async function serve(settings) {
   const server = start(pinned(SERVER_CORE, [process.execPath, main, ...flags]));
   const api = `http://127.0.0.1:${port}/api/v1`;
   for (;;) {
-    const answer = await fetch(`${api}/ready`).catch(() => undefined);
-    await answer?.arrayBuffer();
-    if (answer?.ok) break;
+    const response = await fetch(`${api}/ready`).catch(() => undefined);
+    await response?.arrayBuffer();
+    if (response?.ok) break;
     if (server.child.exitCode !== null) throw new Error(`serve failed: ${server.output.stderr}`);
     await delay(2);
   }
@@ -274,7 +274,7 @@ async function memoryOfLongBody() {
     await reading;
     const mib = (bytes) => (bytes / MIB).toFixed(0);
     say(
-      `resident at most, PUT of ${length / MIB} MiB beside 100 cold readers, MiB`,
+      `resident at most, PUT of ${length / MIB} MiB with 100 cold readers, MiB`,
       `${mib(peakOf(at.pid))} (${mib(before)} before the readers)`,
     );
   });

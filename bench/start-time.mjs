@@ -17,7 +17,7 @@ export async function startTimes(root, rounds) {
   for (let round = 0; round < rounds; round++) {
     times.bare.push(await timeToEnd([process.execPath, '-e', '0']));
     times.version.push(await timeToEnd([process.execPath, main, '--version']));
-    times.serve.push(await timeToAnswer(main));
+    times.serve.push(await timeToResponse(main));
   }
   return times;
 }
@@ -30,15 +30,15 @@ async function timeToEnd(command) {
 }
 
 /** The time until the server answers a request. */
-async function timeToAnswer(main) {
+async function timeToResponse(main) {
   const port = await freePort();
   const began = performance.now();
   const server = start(pinned(SERVER_CORE, [process.execPath, main, 'serve', '--addr', `127.0.0.1:${port}`]));
   try {
     for (;;) {
       try {
-        const answer = await fetch(`http://127.0.0.1:${port}/api/v1/health`);
-        await answer.arrayBuffer();
+        const response = await fetch(`http://127.0.0.1:${port}/api/v1/health`);
+        await response.arrayBuffer();
         return performance.now() - began;
       } catch {
         if (server.child.exitCode !== null) throw new Error(`serve failed: ${server.output.stderr}`);

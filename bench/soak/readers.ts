@@ -255,19 +255,19 @@ const READ: Record<ReaderKind, (run: Run, stream: number, means: Means) => Promi
     let cursor: Cursor | undefined;
     let from = 0;
     for (;;) {
-      const answer = await ask(run.port, 'GET', `/handles/${id}/read?size=${run.between(1, 65_536)}&timeout=500ms`);
-      if (answer.status !== 200) throw new Error(`a read answered ${answer.status}: ${answer.body}`);
+      const response = await ask(run.port, 'GET', `/handles/${id}/read?size=${run.between(1, 65_536)}&timeout=500ms`);
+      if (response.status !== 200) throw new Error(`a read answered ${response.status}: ${response.body}`);
       run.counts.handleReads++;
-      run.counts.bytesOut += answer.body.length;
-      const offset = Number(answer.headers.get('x-stream-offset'));
-      const skipped = Number(answer.headers.get('x-stream-skipped'));
+      run.counts.bytesOut += response.body.length;
+      const offset = Number(response.headers.get('x-stream-offset'));
+      const skipped = Number(response.headers.get('x-stream-skipped'));
       if (cursor === undefined) {
         from = offset - skipped;
         cursor = new Cursor(stream, from);
       }
       if (skipped > 0) cursor.gap(offset - skipped, offset);
-      if (answer.body.length > 0) cursor.data(offset, answer.body);
-      if (answer.headers.get('x-eof') === 'true') break;
+      if (response.body.length > 0) cursor.data(offset, response.body);
+      if (response.headers.get('x-eof') === 'true') break;
     }
     await ask(run.port, 'DELETE', `/handles/${id}`);
     expectAll(run, stream, from, cursor.offset, cursor.received, cursor.skipped);

@@ -92,9 +92,9 @@ const WRITE: Record<WriterKind, (run: Run, stream: number, means: Means) => Prom
       if (!writing.write(bytes)) await roomIn(writing);
     });
     writing.end();
-    const [answer] = await answered;
-    answer.resume();
-    expectEnd(run, stream, answer.headers['x-stream-end-offset']);
+    const [response] = await answered;
+    response.resume();
+    expectEnd(run, stream, response.headers['x-stream-end-offset']);
   },
 
   async handle(run, stream) {

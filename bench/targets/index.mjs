@@ -19,9 +19,9 @@ const ROOT = dirname(BENCH);
  * @property {string} note explains its figures
  * @property {string[]} does the families of scenarios that it supports
  * @property {() => string | undefined} missing why it cannot be measured here; undefined when it can
- * @property {(port: number, folder: string, beside: number) => string[]} [command] starts a separate server; without it
+ * @property {(port: number, folder: string, servicePort: number) => string[]} [command] starts a separate server; without it
  * the server is already running
- * @property {(port: number, folder: string) => string[]} [beside] starts what its server needs, whose cost is not counted
+ * @property {(port: number, folder: string) => string[]} [service] starts a program that the server needs, whose cost is not counted
  * @property {number} [port] of a server that is already running
  * @property {number} [pid] of that server
  * @property {(port: number) => Promise<void>} [prepare] creates the stream
@@ -126,7 +126,7 @@ const log = {
   note: 'StreamFS with its streams on a log on Redis, whose own cost is not counted',
   does: ['S1', 'S2c', 'S6'],
   missing: () => missingProgram('redis-server', 'apt-get install redis-server'),
-  beside: (port, folder) => ['redis-server', '--port', String(port), '--dir', folder, '--save', ''],
+  service: (port, folder) => ['redis-server', '--port', String(port), '--dir', folder, '--save', ''],
   command: (port, folder, redis) => {
     const file = join(folder, 'log.json');
     const config = { log: `redis://127.0.0.1:${redis}` };
@@ -194,7 +194,7 @@ const PIPING = join(BENCH, 'node_modules', 'piping-server', 'dist', 'src', 'inde
 /** @type {Target} */
 const piping = {
   name: 'piping',
-  note: 'piping-server: one transfer for a number of readers known before; nobody joins late',
+  note: 'piping-server: one transfer for a fixed number of readers; no late joiners',
   does: ['S1', 'S2c', 'S4'],
   missing: () => (existsSync(PIPING) ? undefined : 'piping-server is not installed (npm ci in bench)'),
   command: (port) => [process.execPath, PIPING, '--host', '127.0.0.1', '--http-port', String(port)],

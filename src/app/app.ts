@@ -84,8 +84,8 @@ export interface App {
  *   config: { plugins: { streamfs: { path: '/live', config: { ring_buffer_size: '512KB' } } } },
  * });
  * await app.mounts.write('/live/news', new TextEncoder().encode('first'));
- * const answer = await fetch(`${app.url}/api/v1/files?path=/live/news&snapshot=true`);
- * console.log(await answer.text()); // first
+ * const response = await fetch(`${app.url}/api/v1/files?path=/live/news&snapshot=true`);
+ * console.log(await response.text()); // first
  * await app.shutdown();
  * ```
  */

@@ -23,7 +23,7 @@ export function serverLimits({ limits, ...bounds }: Omit<BoundsConfig, 'token'>,
 }
 
 /**
- * Limits connections to the available descriptors, so that one connection too many still gets an answer: without a free
+ * Limits connections to the available descriptors, so that one connection too many still gets a response: without a free
  * descriptor it could only be closed.
  */
 function connectionsFor(wanted: number, logger: PluginLogger): number {

@@ -13,11 +13,11 @@ export const EXIT = {
   },
   unreachable: { code: 5, meaning: 'no server could be reached' },
   cut: { code: 6, meaning: 'the connection was cut, or the server shut down, and the work is not complete' },
-  timeout: { code: 7, meaning: 'nothing came for as long as --timeout says' },
+  timeout: { code: 7, meaning: 'no bytes arrived within the time of --timeout' },
   lost: {
     code: 8,
     meaning:
-      'cat --stream, tail --follow: bytes were lost while following, as reported, not counting those before its start; log: something is damaged',
+      'cat --stream, tail --follow: bytes were lost while following, as reported, not counting those before its start; log: it is damaged',
   },
   notExecutable: {
     code: 126,
@@ -25,7 +25,7 @@ export const EXIT = {
   },
   commandNotFound: { code: 127, meaning: 'exec: there is no such command' },
   interrupted: { code: 130, meaning: 'SIGINT' },
-  brokenPipe: { code: 141, meaning: 'the program that reads the output has gone; prints no message' },
+  brokenPipe: { code: 141, meaning: 'the reader of the output has exited; prints no message' },
   terminated: { code: 143, meaning: 'SIGTERM' },
 } as const;
 

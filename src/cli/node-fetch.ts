@@ -189,7 +189,7 @@ class NodeResponse implements FetchResponse {
     });
     message.on('end', () => settle('complete'));
     message.on('error', (error) => settle('failed', error));
-    message.on('close', () => settle('failed', new Error('the connection closed before the answer was complete')));
+    message.on('close', () => settle('failed', new Error('the connection closed before the response was complete')));
   }
 
   async text(): Promise<string> {

@@ -69,7 +69,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     )
     .option(
       '--addr <host:port>',
-      'listen there instead; a port alone is on loopback (default: as configured, else 127.0.0.1:8080)',
+      'the address to listen on; a port alone means loopback (default: as configured, else 127.0.0.1:8080)',
     )
     .option(
       '--max-memory <size>',
@@ -79,7 +79,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .addOption(
       new Option('--log-format <format>', 'format of the log (default: as configured, else auto)').choices(LOG_FORMATS),
     )
-    .option('--no-auth', 'listen off loopback without requiring tokens')
+    .option('--no-auth', 'listen on addresses other than loopback without requiring tokens')
     .option('--print-sample-config', 'print a commented configuration and exit')
     .action(run(async () => (await import('./commands/serve.ts')).serve));
 
@@ -88,7 +88,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .argument('<path>', 'such as /streamfs/live')
     .option('--stream', 'append to a stream: every piece is sent as soon as it arrives')
     .option('--lossless', 'write to a stream that waits for its readers, so that they get every byte')
-    .option('--readers <n>', 'write to a stream, once it has this many readers', value.count)
+    .option('--readers <n>', 'write to a stream, but wait until it has this many readers', value.count)
     .option('--end', 'end the stream after the last byte')
     .option('--no-create', 'fail if the stream does not exist')
     .option('--no-retry', 'fail when the connection is cut, instead of continuing without losing or duplicating a byte')
@@ -105,7 +105,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .option('--lines', 'keep lines whole, across its two outputs and other writers')
     .option('--split', 'two streams, PATH.out and PATH.err')
     .option('--tee', 'also print the output')
-    .option('--tty', 'give the command a terminal, by the program `script` of util-linux')
+    .option('--tty', 'run the command in a terminal, using the program `script` of util-linux')
     .option('--replace', 'if the stream has ended, remove it and create a new one')
     .option('--retry-for <duration>', 'give up streaming after failing for this long (default: 30s)', value.duration)
     .showHelpAfterError('Put the command and its options after --, as in: streamfs exec PATH -- COMMAND -x')
@@ -133,7 +133,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
         'for audio and video: boundary begins where a player can start (default), any at the exact byte',
       ).choices(['boundary', 'any']),
     )
-    .addOption(new Option('--on-lag <policy>', 'what happens when we read too slowly').choices(LAG_POLICIES))
+    .addOption(new Option('--on-lag <policy>', 'what happens if this reader is too slow').choices(LAG_POLICIES))
     .option('--no-create', 'fail if the stream does not exist')
     .option('--no-reconnect', 'fail when the connection is cut, instead of resuming')
     .option(
@@ -233,7 +233,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .command('top')
     .description('watch streams and slow readers, redrawn in place; q quits. On a pipe: one table')
     .argument('[path]', 'a stream, or a directory or mount; default: all')
-    .addOption(new Option('--sort <by>', 'what comes first').choices(SORT_NAMES).default('rate'))
+    .addOption(new Option('--sort <by>', 'the column to sort by').choices(SORT_NAMES).default('rate'))
     .addOption(
       new Option('--interval <duration>', 'time between two samples').argParser(value.duration).default(2000, '2s'),
     )
@@ -266,7 +266,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
 
   program
     .command('health')
-    .description('print the health of the server; fails while it is not ready')
+    .description('print the health of the server; fails if it is not ready')
     .action(run(async () => (await import('./commands/health.ts')).health));
 
   program
@@ -275,7 +275,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .addArgument(
       new Argument('<action>', 'check: integrity and contents; dump: its records').choices(['check', 'dump']),
     )
-    .argument('<dir>', 'the directory that `persist` of a mount names, or a copy of it')
+    .argument('<dir>', 'the `persist` directory of a mount, or a copy of it')
     .argument('[stream]', 'with dump: only this stream, by its path in the mount, such as /live')
     .option('--raw', 'with dump and a stream: only its retained bytes')
     .action(run(async () => (await import('./commands/log.ts')).log));
@@ -283,13 +283,13 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
   program
     .command('completion')
     .description('print or install completion for a shell: source <(streamfs completion bash)')
-    .addArgument(new Argument('[shell]', 'default: what $SHELL names').choices(SHELLS))
+    .addArgument(new Argument('[shell]', 'default: the shell in $SHELL').choices(SHELLS))
     .option('--install', 'install it where the shell looks for it')
     .action(run(async () => (await import('./commands/completion.ts')).completion));
 
   program
     .command('complete', { hidden: true })
-    .description('run by the completion scripts: possible values of the last word')
+    .description('used by the completion scripts: prints possible values of the last word')
     .argument('[word...]')
     .action(run(async () => (await import('./commands/complete.ts')).complete(program)));
 

@@ -22,7 +22,7 @@ export function addSettingOptions(command: Command): Command {
     .option('--ring <size>', 'of a new stream: how much is retained for late joiners, such as 64MB', value.size)
     .option('--channel <size>', 'of a new stream: how far a reader may fall behind', value.size)
     .addOption(
-      new Option('--on-lag <policy>', 'of a new stream: what happens to a reader that lags further').choices(
+      new Option('--on-lag <policy>', 'of a new stream: what happens to a reader that falls further behind').choices(
         LAG_POLICIES,
       ),
     )
@@ -38,7 +38,7 @@ export function addSettingOptions(command: Command): Command {
     .addOption(
       new Option(
         '--container <format>',
-        'of a new stream: format that decides where readers may begin, independent of its type',
+        'of a new stream: the media format, if not given by its type; it determines where readers may begin',
       ).choices(CONTAINERS),
     )
     .option(

@@ -137,8 +137,10 @@ export class StreamFSClient {
   // Files and directories
 
   async list(path: string): Promise<FileInfo[]> {
-    const answer = await this.#transport.json<{ files: FileInfo[] | null }>('GET', '/directories', { query: { path } });
-    return answer.files ?? [];
+    const response = await this.#transport.json<{ files: FileInfo[] | null }>('GET', '/directories', {
+      query: { path },
+    });
+    return response.files ?? [];
   }
 
   /**
@@ -244,7 +246,7 @@ export class StreamFSClient {
       while (true) {
         const piece = await reader.next().catch((cause: unknown) => {
           if (this.#transport.aborted(signal)) throw cause;
-          const message = `the answer broke off after ${received} bytes: ${describeFailure(cause)}`;
+          const message = `the response broke off after ${received} bytes: ${describeFailure(cause)}`;
           throw new StreamFSClientError('cut', message, { details: { received }, cause });
         });
         if (piece === undefined) return;
@@ -301,8 +303,8 @@ export class StreamFSClient {
   }
 
   async handles(): Promise<HandleInfo[]> {
-    const answer = await this.#transport.json<{ handles: HandleInfo[] | null }>('GET', '/handles');
-    return answer.handles ?? [];
+    const response = await this.#transport.json<{ handles: HandleInfo[] | null }>('GET', '/handles');
+    return response.handles ?? [];
   }
 
   // Readers
@@ -317,7 +319,7 @@ export class StreamFSClient {
     return this.#transport.json('GET', '/readers', { query: { path, limit, after }, signal });
   }
 
-  /** Disconnects a reader: its program gets the error READER_KICKED, or an answer with the end reason `kicked`. */
+  /** Disconnects a reader: its program gets the error READER_KICKED, or a response with the end reason `kicked`. */
   async kick(id: number): Promise<void> {
     checkInteger('id', id);
     await this.#transport.json('DELETE', `/readers/${id}`);
@@ -337,8 +339,8 @@ export class StreamFSClient {
   // Mounts and plugins
 
   async mounts(): Promise<Mount[]> {
-    const answer = await this.#transport.json<{ mounts: Mount[] | null }>('GET', '/mounts');
-    return answer.mounts ?? [];
+    const response = await this.#transport.json<{ mounts: Mount[] | null }>('GET', '/mounts');
+    return response.mounts ?? [];
   }
 
   async mount(fstype: string, path: string, config: Readonly<Record<string, unknown>> = {}): Promise<void> {
@@ -350,8 +352,8 @@ export class StreamFSClient {
   }
 
   async plugins(): Promise<PluginInfo[]> {
-    const answer = await this.#transport.json<{ plugins: PluginInfo[] | null }>('GET', '/plugins');
-    return answer.plugins ?? [];
+    const response = await this.#transport.json<{ plugins: PluginInfo[] | null }>('GET', '/plugins');
+    return response.plugins ?? [];
   }
 }
 

@@ -1,14 +1,14 @@
 /**
  * Everything that can go wrong for a client, as one class. A program branches on `kind` (refused, no server, broken
- * connection, invalid answer) and on `code`, never on a message.
+ * connection, invalid response) and on `code`, never on a message.
  */
 import type { ErrorCode } from '../errors/index.ts';
 
 /**
  * - `http`: the server answered with a refusal; `status` and `code` say which.
- * - `unreachable`: no connection, or no answer to a request that changes nothing.
+ * - `unreachable`: no connection, or no response to a request that changes nothing.
  * - `cut`: the connection broke, or closed without signalling the end of the stream.
- * - `protocol`: the answer violates the protocol. Reconnecting would not help.
+ * - `protocol`: the response violates the protocol. Reconnecting would not help.
  */
 export type ClientErrorKind = 'http' | 'unreachable' | 'cut' | 'protocol';
 
@@ -28,7 +28,7 @@ const OWN_CODES = { http: 'HTTP', unreachable: 'UNREACHABLE', cut: 'CUT', protoc
 export class StreamFSClientError extends Error {
   override readonly name = 'StreamFSClientError';
   readonly kind: ClientErrorKind;
-  /** The HTTP status, or 0 if there was no answer. */
+  /** The HTTP status, or 0 if there was no response. */
   readonly status: number;
   readonly code: ClientErrorCode;
   /** Facts in addition to the text: `earliest` of OFFSET_GONE, `written` of BODY_BROKE_OFF, `offset` of a cut. */

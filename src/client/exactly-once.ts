@@ -3,7 +3,7 @@
  * 72, docs/protocol.md "Exactly once"). A failed append is sent again under the same number, and the server applies the
  * part that it has not applied yet.
  *
- * A producer begins with an empty append. Its answer contains the stream's generation and end before there is anything
+ * A producer begins with an empty append. Its response contains the stream's generation and end before there is anything
  * to lose. So append number 0 never contains a byte: a server that has forgotten the producer takes number 0 for the
  * first one. A server that was restarted, or has forgotten the producer, gets a new producer (contract 89):
  *

@@ -301,7 +301,7 @@ class Follower {
         try {
           piece = await reader.next();
         } catch (error) {
-          const why = controller.signal.aborted ? `nothing came for ${silence} ms` : describeFailure(error);
+          const why = controller.signal.aborted ? `nothing arrived for ${silence} ms` : describeFailure(error);
           return this.#cut(why, error);
         } finally {
           forget();

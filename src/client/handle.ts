@@ -114,20 +114,20 @@ export class StreamFSHandle {
     options: { offset?: number | undefined; signal?: AbortSignal | undefined } = {},
   ): Promise<{ written: number; position: number }> {
     checkInteger('offset', options.offset);
-    const answer = await this.#transport.json<{ bytes_written: number; position: number }>(
+    const response = await this.#transport.json<{ bytes_written: number; position: number }>(
       'PUT',
       `${this.#route}/write`,
       { query: { offset: options.offset }, body: data, signal: options.signal },
     );
-    return { written: answer.bytes_written, position: answer.position };
+    return { written: response.bytes_written, position: response.position };
   }
 
   /** Moves the position, and returns the new one. */
   async seek(offset: number, whence: keyof typeof WHENCE = 'start'): Promise<number> {
     if (!Number.isSafeInteger(offset)) throw new TypeError(`invalid offset: ${offset} is not a whole number`);
     const query = { offset, whence: WHENCE[whence] };
-    const answer = await this.#transport.json<{ position: number }>('POST', `${this.#route}/seek`, { query });
-    return answer.position;
+    const response = await this.#transport.json<{ position: number }>('POST', `${this.#route}/seek`, { query });
+    return response.position;
   }
 
   async sync(): Promise<void> {

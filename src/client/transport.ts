@@ -104,7 +104,7 @@ export class Transport {
     try {
       return JSON.parse(text) as T;
     } catch (cause) {
-      const message = `the server's answer to ${method} ${route} is not JSON: is ${this.base} a StreamFS server?`;
+      const message = `the server's response to ${method} ${route} is not JSON: is ${this.base} a StreamFS server?`;
       throw new StreamFSClientError('protocol', message, { status: response.status, cause });
     }
   }
@@ -138,7 +138,7 @@ export class Transport {
       return await body;
     } catch (cause) {
       if (this.aborted(signal)) throw cause;
-      throw new StreamFSClientError('cut', `the answer broke off: ${describeFailure(cause)}`, { cause });
+      throw new StreamFSClientError('cut', `the response broke off: ${describeFailure(cause)}`, { cause });
     }
   }
 }

@@ -47,7 +47,7 @@ function prefixOf(text: string): string {
   const path = parseMountPath(text);
   const first = path.split('/')[1]!;
   const reason = RESERVED.includes(first)
-    ? `the server has paths of its own below /${first}`
+    ? `the server has its own paths below /${first}`
     : /[?#%*:]/.test(path)
       ? 'expected plain parts, without ?, #, %, * and :'
       : undefined;

@@ -38,7 +38,7 @@ export const limits = z.strictObject({
     .describe('Connections at once from one address. 0: any number.'),
   waiting_requests: count
     .prefault(L.waiting_requests)
-    .describe('Requests that may wait on one connection for the answers before theirs. 0: any number.'),
+    .describe('Requests that may wait on one connection for the responses before theirs. 0: any number.'),
   readers: count.prefault(L.readers).describe('Live reads at once, of all streams. 0: any number.'),
   handles: count
     .prefault(L.handles)

@@ -52,7 +52,7 @@ const server = z.strictObject({
   tcp_keepalive: parsedWith(duration, parseKeepAlive)
     .prefault(DEFAULT_SERVER.tcp_keepalive)
     .describe(
-      'Silence after which a peer is asked whether it is still there; without an answer in 10 s it is gone. 0: never.',
+      'Silence after which a peer is asked whether it is still there; without a response in 10 s it is gone. 0: never.',
     ),
   shared_reads: z
     .enum(SHARED_READS)

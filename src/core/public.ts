@@ -42,7 +42,7 @@ export interface Stream {
   readonly retention: number;
   /** Bytes that a reader may lag once it has caught up. At least 1. */
   readonly maxLag: number;
-  /** What happens to a reader that lags further, unless it was opened with a policy of its own. */
+  /** What happens to a reader that lags further, unless it was opened with another policy. */
   readonly onLag: LagPolicy;
   /**
    * The oldest offset that a new reader may start at: `retention` bytes before the end, 0 while fewer bytes were

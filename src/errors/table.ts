@@ -1,9 +1,8 @@
 /**
- * Every error StreamFS can answer with: its stable code, its HTTP status and its text.
+ * Every error of StreamFS: its stable code, its HTTP status and its text.
  *
- * Nothing in the project branches on a text; code does, by `code`. `{name}` in a text is filled in by
- * {@link createError}, which the compiler holds to exactly these names. Texts marked in the contract (C) are kept to the
- * letter, since clients of the original look for words in them.
+ * Code branches on `code`, never on a text. {@link createError} replaces `{name}` in a text; the compiler checks the
+ * names. Texts marked (C) in the contract must not change, because clients of the original search them for words.
  *
  * This module imports nothing: core, file systems, server and command line share it.
  */
@@ -11,13 +10,13 @@ export const ERRORS = {
   // Streams and readers (contract 3, 15, 20, 21, 25)
   STREAM_CLOSED: { status: 409, text: 'stream is closed' },
   STREAM_SHUT_DOWN: { status: 503, text: 'stream was closed because its server or mount is shutting down' },
-  STREAM_FULL: { status: 409, text: 'stream is full: its largest offset is {max}; remove and recreate it to go on' },
+  STREAM_FULL: { status: 409, text: 'stream is full: its largest offset is {max}; remove and recreate it to continue' },
   STREAM_RECREATED: { status: 409, text: 'stream was recreated: its generation is {actual}, not {expected}' },
   OFFSET_GONE: { status: 410, text: 'offset {offset} is no longer retained: the earliest is {earliest}' },
   OFFSET_BEYOND_END: { status: 416, text: 'offset {offset} is beyond the end: the stream has ended at {end}' },
   READ_TIMEOUT: { status: 408, text: 'read timeout' },
   READER_TOO_SLOW: { status: 409, text: 'reader fell {lag} bytes behind: {limit} are allowed' },
-  READER_BUSY: { status: 409, text: 'reader is being read already' },
+  READER_BUSY: { status: 409, text: 'reader is already being read' },
   READER_CLOSED: { status: 409, text: 'reader is closed' },
   READER_KICKED: { status: 403, text: 'reader was disconnected by an administrator' },
   READER_NOT_FOUND: { status: 404, text: 'no such reader: {id}' },
@@ -27,24 +26,27 @@ export const ERRORS = {
   PRODUCER_EPOCH_START: { status: 400, text: 'producer epoch {epoch} is new: it begins with sequence 0, not {seq}' },
   PRODUCER_FENCED: { status: 403, text: 'producer epoch {epoch} is over: the current one is {current}' },
   PRODUCER_GAP: { status: 409, text: 'producer sequence {received} does not come next: {expected} is expected' },
-  PRODUCER_SUPERSEDED: { status: 409, text: 'a newer attempt of the same producer goes on in place of this one' },
+  PRODUCER_SUPERSEDED: { status: 409, text: 'a newer attempt of the same producer has superseded this one' },
   PRODUCER_MISMATCH: {
     status: 400,
-    text: 'the body has {length} bytes, but {applied} bytes of this append are applied already: it is not the same one',
+    text: 'the body has {length} bytes, but {applied} bytes of this append are already applied: it must be a different append',
   },
-  PRODUCERS_NOT_SUPPORTED: { status: 501, text: 'producer headers are for streams: {path} is none' },
+  PRODUCERS_NOT_SUPPORTED: { status: 501, text: 'producer headers are only for streams: {path} is none' },
 
   // File systems (contract 31-47)
   STREAM_EXISTS: { status: 409, text: 'stream already exists: {path}' },
   STREAM_SETTINGS_DIFFER: { status: 409, text: 'stream {path} exists with other settings: {differences}' },
-  SETTINGS_NOT_SUPPORTED: { status: 501, text: 'settings of a stream mean nothing to {path}: it is none' },
-  STREAM_NAME_TAKEN: { status: 409, text: 'no stream can be made at {path}: {reason}' },
-  STREAM_GONE: { status: 410, text: 'stream is gone, though forks of it are still there: {path}' },
+  SETTINGS_NOT_SUPPORTED: { status: 501, text: 'stream settings do not apply to {path}: it is none' },
+  STREAM_NAME_TAKEN: { status: 409, text: 'no stream can be created at {path}: {reason}' },
+  STREAM_GONE: { status: 410, text: 'stream was removed, but still has forks: {path}' },
   STREAM_SOURCE_GONE: {
     status: 409,
-    text: 'the source of the fork is gone, though forks of it are still there: {path}',
+    text: 'the source of the fork was removed, but still has forks: {path}',
   },
-  STREAM_SEQ_ORDER: { status: 409, text: 'Stream-Seq {seq} must be larger, byte by byte, than the last: {last}' },
+  STREAM_SEQ_ORDER: {
+    status: 409,
+    text: 'Stream-Seq {seq} must be larger, compared bytewise, than the last one: {last}',
+  },
   EXPECTED_OFFSET: {
     status: 409,
     text: 'Expected offset conflict: the stream does not end where Stream-Expected-Offset says, but {end} bytes from its beginning',
@@ -56,7 +58,7 @@ export const ERRORS = {
   },
   JSON_LINES_ONLY: {
     status: 409,
-    text: 'this stream has messages of JSON, each a line: line {line} of what was to be written is none ({reason})',
+    text: 'this stream consists of JSON messages, one per line: line {line} of the written data is not JSON ({reason})',
   },
   INVALID_OFFSET: { status: 400, text: 'invalid offset {offset}: {reason}' },
   OFFSET_OF_ANOTHER: {
@@ -92,7 +94,7 @@ export const ERRORS = {
   // Handles (contract 48-65)
   HANDLE_NOT_FOUND: { status: 404, text: 'not found' },
   HANDLE_READ_ONLY: { status: 403, text: 'handle is not open for writing' },
-  HANDLE_BUSY: { status: 409, text: 'handle is being streamed already' },
+  HANDLE_BUSY: { status: 409, text: 'handle is already being streamed' },
   HANDLE_LIMIT: { status: 429, text: 'too many open handles: {max} are allowed' },
   NEGATIVE_OFFSET: { status: 400, text: 'negative offset' },
   INVALID_WHENCE: { status: 400, text: 'invalid whence parameter (must be 0, 1, or 2)' },
@@ -113,40 +115,43 @@ export const ERRORS = {
   LISTEN_FAILED: { status: 500, text: 'cannot listen on {address}: {reason}' },
 
   // Limits: see docs/limits.md (contract 27, 36, 60, 70)
-  MEMORY_LIMIT: { status: 503, text: 'server has no memory left for this: {max} bytes may be used in all' },
-  STORAGE_FULL: { status: 507, text: 'no room for {size} bytes more: the server may use {max} in all' },
+  MEMORY_LIMIT: { status: 503, text: 'server has no memory left for this: {max} bytes may be used in total' },
+  STORAGE_FULL: { status: 507, text: 'no room for {size} more bytes: the server may use {max} in total' },
   DISK_FULL: {
     status: 507,
-    text: 'the disk of the log in {directory} is full: nothing can be written until there is room; what is there can be read',
+    text: 'the disk of the log in {directory} is full: nothing can be written until space is freed; existing data can be read',
   },
   DISK_FAILED: {
     status: 503,
-    text: 'the log in {directory} cannot be written any more ({reason}): what is there can be read; mend the disk and start again',
+    text: 'the log in {directory} cannot be written any more ({reason}): existing data can be read; repair the disk and restart the server',
   },
   DISK_BEHIND: {
     status: 503,
-    text: 'the disk has yet to take {pending} bytes of this stream: try again, or write in a way that waits',
+    text: 'the disk still has to write {pending} bytes of this stream: try again, or write in a way that waits',
   },
-  DISK_FORMAT: { status: 500, text: 'the directory {directory} is not used: {reason}' },
+  DISK_FORMAT: { status: 500, text: 'the directory {directory} cannot be used: {reason}' },
   DISK_LOCKED: { status: 500, text: 'the log in {directory} is in use by {owner}' },
   LOG_UNAVAILABLE: {
     status: 503,
-    text: 'the log of this mount, {log}, cannot be reached ({reason}): what is here can be read; try again',
+    text: 'the log of this mount, {log}, cannot be reached ({reason}): data on this node can be read; try again',
   },
   LOG_FULL: {
     status: 503,
-    text: 'the log of this mount, {log}, has no memory for more: nothing was written; what is there can be read',
+    text: 'the log of this mount, {log}, has no memory left: nothing was written; existing data can be read',
   },
   LOG_REFUSED: { status: 500, text: 'the log {log} cannot be used: {reason}' },
-  LOG_NOT_SUPPORTED: { status: 501, text: '{operation} is not there for streams of a shared log' },
+  LOG_NOT_SUPPORTED: { status: 501, text: '{operation} is not supported for streams of a shared log' },
   STREAM_LIMIT: { status: 429, text: 'too many streams: {max} are allowed for each mount' },
   STREAM_READER_LIMIT: { status: 429, text: 'too many readers: {max} are allowed for each stream' },
-  READER_LIMIT: { status: 503, text: 'too many readers: {max} are allowed in all' },
+  READER_LIMIT: { status: 503, text: 'too many readers: {max} are allowed in total' },
   MOUNT_LIMIT: { status: 429, text: 'too many mounts: {max} are allowed' },
   CONNECTION_LIMIT: { status: 503, text: 'too many connections: {max} are allowed' },
   ADDRESS_LIMIT: { status: 429, text: 'too many connections from one address: {max} are allowed' },
-  WAITING_LIMIT: { status: 429, text: 'too many requests wait on one connection for their answers: {max} are allowed' },
-  TOKEN_LIMIT: { status: 429, text: 'too many {what} of one token: {max} are allowed to it' },
+  WAITING_LIMIT: {
+    status: 429,
+    text: 'too many requests wait on one connection for their responses: {max} are allowed',
+  },
+  TOKEN_LIMIT: { status: 429, text: 'too many {what} of one token: {max} are allowed' },
   PATH_TOO_LONG: { status: 414, text: 'path is too long: {max} bytes are allowed' },
   PATH_TOO_DEEP: { status: 414, text: 'path has too many parts: {max} are allowed' },
 
@@ -155,21 +160,21 @@ export const ERRORS = {
   FORBIDDEN: { status: 403, text: 'forbidden: the token {name} has no right to {right} at {path}' },
   LINK_INVALID: {
     status: 403,
-    text: 'this link is not valid: it was changed, is not for this, or who made it may no longer do so; ask for a new one',
+    text: 'this link is not valid: it was changed, does not allow this request, or its creator has lost the right to make it; ask for a new one',
   },
   LINK_EXPIRED: { status: 403, text: 'this link has expired: ask for a new one' },
-  NO_LINKS: { status: 409, text: 'this server needs no links: it asks for no tokens, so plain addresses work' },
+  NO_LINKS: { status: 409, text: 'this server needs no links: it requires no tokens, so plain addresses work' },
   HOST_REFUSED: {
     status: 403,
     text: 'this server does not answer to the name {host}: use 127.0.0.1, [::1] or localhost, or add the name to server.allowed_hosts',
   },
   ORIGIN_REFUSED: {
     status: 403,
-    text: 'pages of {origin} may not use this server: list their origin in server.cors.origins',
+    text: 'pages of {origin} may not use this server: add their origin to server.cors.origins',
   },
   NAVIGATION_REFUSED: {
     status: 403,
-    text: 'browsers may not be sent to {method} {route} by a link or an address, as it may change something: ask with a program',
+    text: 'browsers may not navigate to {method} {route}, because it may change something: send the request from a program',
   },
 
   // WebSocket: see docs/websocket.md (contract 101)
@@ -190,20 +195,23 @@ export const ERRORS = {
   BODY_NOT_USED: { status: 400, text: 'this request takes no body: {hint}' },
   TRANSFER_CODING: {
     status: 501,
-    text: 'transfer coding {coding} is not supported: send the body as it is, or chunked and nothing else',
+    text: 'transfer coding {coding} is not supported: send the body unencoded or chunked',
   },
   CONTENT_CODING: {
     status: 415,
-    text: 'content coding {coding} is not supported: send the bytes themselves, without Content-Encoding',
+    text: 'content coding {coding} is not supported: send the bytes without Content-Encoding',
   },
   PRECONDITION_FAILED: { status: 412, text: 'the condition {name} does not hold: {reason}' },
-  EXPECTATION_FAILED: { status: 417, text: 'expectation {expectation} is not known: 100-continue is the only one' },
+  EXPECTATION_FAILED: {
+    status: 417,
+    text: 'expectation {expectation} is not supported: the only supported one is 100-continue',
+  },
   UPGRADE_REQUIRED: { status: 426, text: 'upgrade required: {reason}' },
   ROUTE_NOT_FOUND: { status: 404, text: 'not found: no route {method} {route}' },
   METHOD_NOT_ALLOWED: { status: 405, text: 'method not allowed' },
   HEADERS_TOO_LARGE: { status: 431, text: 'request headers exceed the maximum size of {max} bytes' },
   TOO_MANY_HEADERS: { status: 431, text: 'request has too many header lines: {max} are allowed' },
-  BODY_TIMEOUT: { status: 408, text: 'request body stopped arriving: nothing came for {seconds} seconds' },
+  BODY_TIMEOUT: { status: 408, text: 'request body stopped arriving: no bytes arrived for {seconds} seconds' },
   REQUEST_TIMEOUT: { status: 408, text: 'request headers did not arrive within {seconds} seconds' },
   INVALID_HANDLE_ID: { status: 400, text: 'invalid handle ID: must be a number' },
   UNSUPPORTED_ALGORITHM: { status: 400, text: 'unsupported algorithm: {algorithm} (supported: xxh3, md5)' },
@@ -225,5 +233,5 @@ type Placeholders<T extends string> = T extends `${string}{${infer Name}}${infer
   ? Name | Placeholders<Rest>
   : never;
 
-/** What {@link createError} wants for a code: one value for each name in its text. */
+/** The parameters of {@link createError} for a code: one value for each name in its text. */
 export type ErrorParams<C extends ErrorCode> = { [K in Placeholders<(typeof ERRORS)[C]['text']>]: string | number };

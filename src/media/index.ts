@@ -49,7 +49,7 @@ export const CONTAINERS: Readonly<Record<string, Container>> = {
   mjpeg: { types: [], needsHeader: false, make: mjpegWalker },
 };
 
-/** Values of the setting `container` besides the names of {@link CONTAINERS}. */
+/** Values of the setting `container` in addition to the names of {@link CONTAINERS}. */
 const BY_TYPE = 'auto';
 const LINES = 'lines';
 

@@ -25,7 +25,7 @@ export const DURABLE_SINGLE_HEADERS: readonly string[] = [
 
 /** Request headers, and below response headers, that CORS allows for pages of other origins. */
 export const DURABLE_REQUEST_HEADERS: readonly string[] = ['If-None-Match', ...DURABLE_SINGLE_HEADERS];
-export const DURABLE_ANSWER_HEADERS: readonly string[] = [
+export const DURABLE_RESPONSE_HEADERS: readonly string[] = [
   ...['ETag', 'Location', H.nextOffset, H.cursor, H.upToDate, H.closed, H.sseDataEncoding, H.ttl, H.expiresAt],
   H.earliestOffset,
 ];

@@ -1,6 +1,6 @@
-/** Headers and trailers of this protocol, beside those that HTTP defines. */
+/** Headers and trailers of this protocol, in addition to those that HTTP defines. */
 
-/** Names as they are sent. HTTP takes them in any case. */
+/** Names as they are sent. In HTTP they are case-insensitive. */
 export const HEADERS = {
   requestId: 'X-Request-Id',
   bytesRead: 'X-Bytes-Read',
@@ -22,7 +22,7 @@ export const HEADERS = {
 
 export type HeaderName = (typeof HEADERS)[keyof typeof HEADERS];
 
-/** The same names as Node gives those of a request: in lower case. */
+/** The names of request headers as Node reports them: in lower case. */
 export const REQUEST_HEADERS = {
   requestId: 'x-request-id',
   producerId: 'producer-id',
@@ -30,52 +30,52 @@ export const REQUEST_HEADERS = {
   producerSeq: 'producer-seq',
 } as const satisfies { [Name in keyof typeof HEADERS]?: Lowercase<(typeof HEADERS)[Name]> };
 
-/** Headers that others have defined, and HTTP has not. */
+/** Headers that are neither part of HTTP nor defined by StreamFS. */
 export const COMMON_HEADERS = {
   contentTypeOptions: 'X-Content-Type-Options',
   accelBuffering: 'X-Accel-Buffering',
 } as const;
 
-/** Where a header may stand, and what it says. */
+/** Where a header may appear, and its meaning. */
 export interface HeaderUse {
-  readonly in: readonly ('request' | 'answer' | 'trailer')[];
+  readonly in: readonly ('request' | 'response' | 'trailer')[];
   readonly meaning: string;
 }
 
-/** Every header with its use: CORS and the documentation are made from it. */
+/** Every header with its use. The CORS headers and the documentation are generated from it. */
 export const HEADER_USES: Readonly<Record<HeaderName, HeaderUse>> = {
   'X-Request-Id': {
-    in: ['request', 'answer'],
-    meaning: 'What the client calls its request, up to 128 characters. Errors have one in any case.',
+    in: ['request', 'response'],
+    meaning: 'The name that the client gives to its request, up to 128 characters. Error responses always have one.',
   },
-  'X-Bytes-Read': { in: ['answer'], meaning: 'Of a read through a handle: the length of the body in bytes.' },
-  'X-EOF': { in: ['answer'], meaning: 'Of a read through a handle: `true` at the end, `false` after a timeout.' },
-  'X-Stream-Offset': { in: ['answer'], meaning: 'The offset of the first byte to come.' },
+  'X-Bytes-Read': { in: ['response'], meaning: 'For a read through a handle: the length of the body in bytes.' },
+  'X-EOF': { in: ['response'], meaning: 'For a read through a handle: `true` at the end, `false` after a timeout.' },
+  'X-Stream-Offset': { in: ['response'], meaning: 'The offset at which the response begins.' },
   'X-Stream-End-Offset': {
-    in: ['answer', 'trailer'],
+    in: ['response', 'trailer'],
     meaning: 'After a write, the end offset of the stream. As a trailer, the cursor of the reader at the end.',
   },
-  'X-Stream-Generation': { in: ['answer'], meaning: 'The generation of the stream.' },
+  'X-Stream-Generation': { in: ['response'], meaning: 'The generation of the stream.' },
   'X-Stream-Header': {
-    in: ['answer'],
-    meaning: 'Bytes of the header of a media format that come before those of the stream.',
+    in: ['response'],
+    meaning: 'The length of the media header that precedes the bytes of the stream, in bytes.',
   },
-  'X-Stream-Skipped': { in: ['answer', 'trailer'], meaning: 'Bytes lost in gaps.' },
-  'X-Stream-End': { in: ['answer', 'trailer'], meaning: 'Why the read ended.' },
+  'X-Stream-Skipped': { in: ['response', 'trailer'], meaning: 'Bytes lost in gaps.' },
+  'X-Stream-End': { in: ['response', 'trailer'], meaning: 'Why the read ended.' },
   'X-Stream-End-Status': {
-    in: ['answer', 'trailer'],
-    meaning: 'What the writer said of how it ended, such as `exit 3`; only where it said something.',
+    in: ['response', 'trailer'],
+    meaning: 'The end status given by the writer, such as `exit 3`; absent if there is none.',
   },
   'X-Stream-Durable': {
-    in: ['answer'],
+    in: ['response'],
     meaning:
-      'After a write to a stream that is kept on disk, what has been acknowledged: `none`, it is in memory; `written`, the operating system has it; `synced`, it is on the disk.',
+      'After a write to a persisted stream, the durability of the written bytes: `none` (in memory), `written` (passed to the operating system) or `synced` (on the disk).',
   },
-  'Producer-Id': { in: ['request'], meaning: 'The name of an exactly-once writer.' },
-  'Producer-Epoch': { in: ['request', 'answer'], meaning: 'The number of the writer’s session, from 0.' },
-  'Producer-Seq': { in: ['request', 'answer'], meaning: 'The number of the append in its epoch, from 0.' },
-  'Producer-Expected-Seq': { in: ['answer'], meaning: 'After a gap in the numbers: the one that was due.' },
-  'Producer-Received-Seq': { in: ['answer'], meaning: 'After a gap in the numbers: the one that came.' },
+  'Producer-Id': { in: ['request'], meaning: 'The name of the producer.' },
+  'Producer-Epoch': { in: ['request', 'response'], meaning: 'The epoch of the producer, from 0.' },
+  'Producer-Seq': { in: ['request', 'response'], meaning: 'The sequence number of the append in its epoch, from 0.' },
+  'Producer-Expected-Seq': { in: ['response'], meaning: 'After a gap in the sequence numbers: the expected number.' },
+  'Producer-Received-Seq': { in: ['response'], meaning: 'After a gap in the sequence numbers: the received number.' },
 };
 
 /** Trailers of a live read over HTTP/1.1. */
@@ -86,7 +86,7 @@ export const READ_TRAILERS = {
   endStatus: HEADERS.streamEndStatus,
 } as const;
 
-/** The headers that may stand in requests, or in answers (trailers included). */
-export function headersIn(place: 'request' | 'answer'): readonly HeaderName[] {
+/** The headers that may appear in requests, or in responses including their trailers. */
+export function headersIn(place: 'request' | 'response'): readonly HeaderName[] {
   return Object.values(HEADERS).filter((name) => HEADER_USES[name].in.includes(place));
 }

@@ -29,11 +29,11 @@ import { FastPathConnection } from './fast-path/connection.ts';
 import type { FastPathHost } from './fast-path/host.ts';
 import { allowOrigin, preflightHeaders, varyLine } from './http/cors.ts';
 import { logRequest, RequestExchange } from './http/exchange.ts';
-import { ANSWER_HEADERS } from './http/headers.ts';
+import { RESPONSE_HEADERS } from './http/headers.ts';
 import { authoritiesOf, checkMessage } from './http/message-rules.ts';
 import { refusalOf } from './http/parser-refusal.ts';
 import { retryAfter, sendError } from './http/respond.ts';
-import { canAnswer, errorText } from './http/response-text.ts';
+import { canRespond, errorText } from './http/response-text.ts';
 import type { Exchange, Route, ServerContext } from './http/route.ts';
 import { Router } from './http/router.ts';
 import { parseTarget } from './http/target.ts';
@@ -43,13 +43,13 @@ import { expectContinue } from './ingest/expectation.ts';
 import { Limits, type ServerLimits } from './limits/index.ts';
 import { type Metrics, ServerMetrics } from './metrics/index.ts';
 import {
-  answerOn,
   breakBody,
   type Connections,
   createListener,
   discardInput,
   isBroken,
   isQueued,
+  respondOn,
   SecureHttpServer,
   type SharedReads,
   type TlsOptions,
@@ -173,7 +173,7 @@ class HttpServer implements StreamFSServer {
     this.#origins = options.origins ?? new Origins();
     this.#limits = new Limits({
       logger,
-      answer: (error) => errorText(error, varyLine(this.#origins)),
+      errorResponse: (error) => errorText(error, varyLine(this.#origins)),
       limits,
       memory,
       counters,
@@ -196,8 +196,15 @@ class HttpServer implements StreamFSServer {
       }),
     };
     const { tcpKeepAlive = TCP_KEEPALIVE_MS, sharedReads = 'auto' } = options;
-    const plainAnswer = () => errorText(createError('BAD_REQUEST', { reason: NO_TLS }), varyLine(this.#origins));
-    this.http = createListener({ headerSize, headerLines, headerTimeout, tcpKeepAlive, tls: options.tls, plainAnswer });
+    const plainTextResponse = () => errorText(createError('BAD_REQUEST', { reason: NO_TLS }), varyLine(this.#origins));
+    this.http = createListener({
+      headerSize,
+      headerLines,
+      headerTimeout,
+      tcpKeepAlive,
+      tls: options.tls,
+      plainTextResponse,
+    });
     // The most frequent requests are served without node:http, which gets all others.
     this.#connections = takeConnections(this.http, { tcpKeepAlive, sharedReads }, (socket) => {
       if (this.#limits.connections.accept(socket)) new FastPathConnection(socket, this.#fastPath);
@@ -219,10 +226,10 @@ class HttpServer implements StreamFSServer {
     this.http.on('upgrade', (req, socket: Socket, rest) => {
       const isForUs = this.#takesOffer(req);
       if (!isForUs && this.http.listenerCount('upgrade') > 1) return;
-      this.#afterAnswers(socket, () => {
+      this.#afterResponses(socket, () => {
         if (isForUs) {
           socket.on('error', ignore);
-          serve(req, answerOn(socket, req), rest);
+          serve(req, respondOn(socket, req), rest);
           return;
         }
         socket.unshift(Buffer.concat([headWithoutUpgrade(req), rest]));
@@ -231,7 +238,7 @@ class HttpServer implements StreamFSServer {
     });
     this.http.on('connect', (_req, socket: Socket) => {
       if (this.http.listenerCount('connect') > 1) return;
-      this.#afterAnswers(socket, () => this.#refuseAll(socket, createError('BAD_REQUEST', { reason: NO_PROXY })));
+      this.#afterResponses(socket, () => this.#refuseAll(socket, createError('BAD_REQUEST', { reason: NO_PROXY })));
     });
     const failed = new LogThrottle((count, error: Error) =>
       logger.error('accepting failed', { count, error: error.message }),
@@ -497,7 +504,7 @@ class HttpServer implements StreamFSServer {
       exchange.res.once('finish', () => (socket as Socket).destroySoon());
       return;
     }
-    if (!canAnswer(socket) || error.code === 'ECONNRESET') {
+    if (!canRespond(socket) || error.code === 'ECONNRESET') {
       socket.destroy(error);
       return;
     }
@@ -517,7 +524,7 @@ class HttpServer implements StreamFSServer {
   }
 
   /** Runs `act` on a connection that node:http has released, once all earlier requests have been answered. */
-  #afterAnswers(socket: Socket, act: () => void): void {
+  #afterResponses(socket: Socket, act: () => void): void {
     const exchange = this.#exchanges.get(socket);
     socket.on('error', ignore).setTimeout(0);
     const go = () => {
@@ -546,7 +553,7 @@ const NO_PROXY = 'CONNECT is for proxies, and this server is not a proxy';
 function ignore(): void {}
 
 function sendOptions(res: ServerResponse, allow: string, more: Record<string, string> = {}): void {
-  res.writeHead(204, { ...ANSWER_HEADERS, Allow: allow, ...more });
+  res.writeHead(204, { ...RESPONSE_HEADERS, Allow: allow, ...more });
   res.end();
 }
 

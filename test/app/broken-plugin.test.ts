@@ -73,9 +73,9 @@ async function start(way: Way, sound: Sound = {}) {
 }
 
 async function ask(app: App, method: string, path: string, body?: string) {
-  const answer = await fetch(`${app.url}/api/v1${path}`, { method, ...(body === undefined ? {} : { body }) });
-  const text = await answer.text();
-  return { status: answer.status, text };
+  const response = await fetch(`${app.url}/api/v1${path}`, { method, ...(body === undefined ? {} : { body }) });
+  const text = await response.text();
+  return { status: response.status, text };
 }
 
 const FILE = '/broken/x';

@@ -11,7 +11,7 @@ const UNDOCUMENTED: readonly RegExp[] = [
   /\{\s*(_[a-z]\w*)\??\s*:/g,
   /\boverride (_[a-z]\w*|emit|listeners)\b/g,
   /\.(?:on|once|off|emit)\(\s*'(_\w+)'/g,
-  // Members of sockets, servers and answers.
+  // Members of sockets, servers and responses.
   /\b(onconnection|useUserBuffer|emitClose|decodeStrings|allBuffers|httpAllowHalfOpen|writeQueueSize)\b/g,
   /\.(listeners)\('connection'\)/g,
   /\b(?:res|response)\.(socket) (?:===|!==) (?:null|undefined)/g,

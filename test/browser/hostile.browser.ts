@@ -30,12 +30,12 @@ async function fill(at: ServerProcess): Promise<string[]> {
   const made: string[] = [];
   for (const [index, name] of named.entries()) {
     const path = `/streamfs/x/${name}`;
-    const answer = await fetch(at.api(`/files?path=${encodeURIComponent(path)}`), {
+    const response = await fetch(at.api(`/files?path=${encodeURIComponent(path)}`), {
       method: 'PUT',
       body: `${CORPUS.join('\n')}\n\u001b[31m${CORPUS[index]}\u001b[0m\n{"html": ${JSON.stringify(CORPUS[index])}}\n`,
     });
-    await answer.arrayBuffer();
-    if (answer.ok) made.push(path);
+    await response.arrayBuffer();
+    if (response.ok) made.push(path);
   }
   return made;
 }

@@ -86,9 +86,9 @@ describe.runIf(hasBrowser)('the page by keys alone', () => {
     expect(parts.length).toBeGreaterThanOrEqual(3);
     let bytes = 0;
     for (const part of parts) {
-      const answer = await fetch(part, { headers: { 'accept-encoding': 'gzip' } });
-      bytes += Number(answer.headers.get('content-length'));
-      await answer.arrayBuffer();
+      const response = await fetch(part, { headers: { 'accept-encoding': 'gzip' } });
+      bytes += Number(response.headers.get('content-length'));
+      await response.arrayBuffer();
     }
     expect(bytes).toBeGreaterThan(20_000);
     expect(bytes).toBeLessThanOrEqual(FIRST_LOAD_BYTES);

@@ -225,8 +225,8 @@ describe.runIf(hasBrowser)('the list of streams', () => {
     const headers = { Authorization: `Bearer ${TOKEN}` };
     const hashOf = async (path: string) => {
       await fetch(at.api(`/files?path=${path}`), { method: 'PUT', body: `bytes of ${path}\n`, headers });
-      const answer = await fetch(at.api('/links'), { method: 'POST', body: JSON.stringify({ path }), headers });
-      const { url } = (await answer.json()) as { url: string };
+      const response = await fetch(at.api('/links'), { method: 'POST', body: JSON.stringify({ path }), headers });
+      const { url } = (await response.json()) as { url: string };
       const { searchParams } = new URL(url, at.url);
       const [expires = '', signature = ''] = [searchParams.get('expires'), searchParams.get('signature')].map(String);
       const link = new URLSearchParams({ expires, signature });

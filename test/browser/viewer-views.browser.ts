@@ -288,12 +288,12 @@ describe.runIf(hasBrowser)('the views of a stream', () => {
     const at = await server({
       server: { tokens: [{ name: 'all', token: TOKEN, rights: ['read', 'write', 'admin'], paths: ['/**'] }] },
     });
-    const answer = await fetch(at.api('/files?path=/streamfs/x'), {
+    const response = await fetch(at.api('/files?path=/streamfs/x'), {
       method: 'PUT',
       body: 'shared line\n',
       headers: { authorization: `Bearer ${TOKEN}` },
     });
-    expect(answer.status).toBe(200);
+    expect(response.status).toBe(200);
     const page = await opened(at, '/streamfs/x', '?time=utc', { token: TOKEN });
     await page.getByRole('button', { name: 'Share' }).click();
     const address = await page.getByTestId('shared').inputValue();

@@ -105,8 +105,8 @@ async function isRefused(page: AnyPage, at: ServerProcess): Promise<void> {
   const { closes, records } = await seenBy(page);
   expect(closes.map(({ code }) => code)).toEqual([1006, 1006]);
   expect(records).toEqual([]);
-  const answer = await fetch(at.api(`/files?path=${PATH}&snapshot=true`));
-  expect(await answer.text()).toBe('a secret');
+  const response = await fetch(at.api(`/files?path=${PATH}&snapshot=true`));
+  expect(await response.text()).toBe('a secret');
 }
 
 describe.runIf(hasBrowser)('contract 101: WebSocket in Chromium', () => {

@@ -166,7 +166,7 @@ describe('commands', () => {
     const open = await realServer();
     const needless = cli(['link', '/streamfs/x'], { url: open.url });
     expect(await needless.code).toBe(EXIT.refused.code);
-    expect(needless.err.text).toContain('asks for no tokens');
+    expect(needless.err.text).toContain('requires no tokens');
   });
 
   it('contract 85, 46: touch, rm, end and mkdir take several paths, and tell of each that fails', async () => {

@@ -80,7 +80,7 @@ describe('log check', () => {
     expect(out).toMatch(/^segments +1 \(293.*KB\)$/m);
     expect(out).toMatch(/^journals +1 \(/m);
     expect(out).toMatch(/^state +none yet$/m);
-    expect(out).toMatch(/^closed +in order$/m);
+    expect(out).toMatch(/^closed +cleanly$/m);
     expect(out).toMatch(/^damage +none$/m);
   });
 
@@ -114,7 +114,7 @@ describe('log check', () => {
       await change(JOURNAL, flipped(at));
       const { code, err, out } = await log('check', directory);
       // The last record says that the log was closed: without it, the log was not, and nothing else is wrong.
-      if (code === EXIT.ok.code) expect(out).toMatch(/^closed +not in order/m);
+      if (code === EXIT.ok.code) expect(out).toMatch(/^closed +not cleanly/m);
       else {
         const place = /journal\/0000000001\.log: bytes (\d+) to (\d+): /.exec(err);
         expect(Number(place?.[1])).toBeLessThanOrEqual(at);
@@ -159,7 +159,7 @@ describe('log check', () => {
     await change(JOURNAL, (bytes) => bytes.subarray(0, -5));
     const { code, out } = await log('check', directory);
     expect(code).toBe(EXIT.ok.code);
-    expect(out).toMatch(/^closed +not in order/m);
+    expect(out).toMatch(/^closed +not cleanly/m);
     expect(out).toMatch(/^unfinished +\d+ bytes at the end, which the next start truncates$/m);
   });
 

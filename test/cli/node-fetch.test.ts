@@ -82,11 +82,11 @@ describe('fetch over node:http', () => {
       const piece = Buffer.alloc(64 * 1024);
       for (; pulled < 64 * MIB; pulled += piece.length) yield piece;
     })();
-    const answer = fetch(server.url, { method: 'PUT', headers: {}, body });
+    const response = fetch(server.url, { method: 'PUT', headers: {}, body });
     await manyRoundTrips(server.url);
     expect(pulled).toBeLessThan(32 * MIB);
     goOn();
-    expect((await answer).status).toBe(200);
+    expect((await response).status).toBe(200);
     expect(received).toBe(64 * MIB);
   });
 

@@ -4,19 +4,27 @@ import { fakeServer, refuse } from './fake-server.ts';
 
 type Call = (client: StreamFSClient) => Promise<unknown>;
 
-/** Each method, the request it must make, and the result it derives from the answer. */
-const calls: [string, Call, { method: string; target: string; json?: unknown; answer: unknown; gives: unknown }][] = [
-  ['health', (c) => c.health(), { method: 'GET', target: '/health', answer: { ready: true }, gives: { ready: true } }],
-  ['ready', (c) => c.ready(), { method: 'GET', target: '/ready', answer: {}, gives: true }],
+/** Each method, the request it must make, and the result it derives from the response. */
+const calls: [
+  string,
+  Call,
+  { method: string; target: string; json?: unknown; responseBody: unknown; gives: unknown },
+][] = [
+  [
+    'health',
+    (c) => c.health(),
+    { method: 'GET', target: '/health', responseBody: { ready: true }, gives: { ready: true } },
+  ],
+  ['ready', (c) => c.ready(), { method: 'GET', target: '/ready', responseBody: {}, gives: true }],
   [
     'version',
     (c) => c.version(),
-    { method: 'GET', target: '/version', answer: { version: '1' }, gives: { version: '1' } },
+    { method: 'GET', target: '/version', responseBody: { version: '1' }, gives: { version: '1' } },
   ],
   [
     'capabilities',
     (c) => c.capabilities(),
-    { method: 'GET', target: '/capabilities', answer: { features: ['stream'] }, gives: { features: ['stream'] } },
+    { method: 'GET', target: '/capabilities', responseBody: { features: ['stream'] }, gives: { features: ['stream'] } },
   ],
   [
     'capabilities of a path',
@@ -24,57 +32,65 @@ const calls: [string, Call, { method: string; target: string; json?: unknown; an
     {
       method: 'GET',
       target: '/capabilities?path=%2Fs%2Fa',
-      answer: { isAppendOnly: true },
+      responseBody: { isAppendOnly: true },
       gives: { isAppendOnly: true },
     },
   ],
   [
     'list',
     (c) => c.list('/s'),
-    { method: 'GET', target: '/directories?path=%2Fs', answer: { files: [1] }, gives: [1] },
+    { method: 'GET', target: '/directories?path=%2Fs', responseBody: { files: [1] }, gives: [1] },
   ],
   [
     'list of nothing',
     (c) => c.list('/s'),
-    { method: 'GET', target: '/directories?path=%2Fs', answer: { files: null }, gives: [] },
+    { method: 'GET', target: '/directories?path=%2Fs', responseBody: { files: null }, gives: [] },
   ],
   [
     'stat',
     (c) => c.stat('/s/a b'),
-    { method: 'GET', target: '/stat?path=%2Fs%2Fa+b', answer: { size: 1 }, gives: { size: 1 } },
+    { method: 'GET', target: '/stat?path=%2Fs%2Fa+b', responseBody: { size: 1 }, gives: { size: 1 } },
   ],
-  ['create', (c) => c.create('/s/a'), { method: 'POST', target: '/files?path=%2Fs%2Fa', answer: {}, gives: undefined }],
+  [
+    'create',
+    (c) => c.create('/s/a'),
+    { method: 'POST', target: '/files?path=%2Fs%2Fa', responseBody: {}, gives: undefined },
+  ],
   [
     'mkdir',
     (c) => c.mkdir('/d', 0o700),
-    { method: 'POST', target: '/directories?path=%2Fd&mode=0700', answer: {}, gives: undefined },
+    { method: 'POST', target: '/directories?path=%2Fd&mode=0700', responseBody: {}, gives: undefined },
   ],
   [
     'remove',
     (c) => c.remove('/s/a'),
-    { method: 'DELETE', target: '/files?path=%2Fs%2Fa', answer: {}, gives: undefined },
+    { method: 'DELETE', target: '/files?path=%2Fs%2Fa', responseBody: {}, gives: undefined },
   ],
   [
     'remove, recursive',
     (c) => c.remove('/d', { recursive: true }),
-    { method: 'DELETE', target: '/files?path=%2Fd&recursive=true', answer: {}, gives: undefined },
+    { method: 'DELETE', target: '/files?path=%2Fd&recursive=true', responseBody: {}, gives: undefined },
   ],
-  ['end', (c) => c.end('/s/a'), { method: 'POST', target: '/end?path=%2Fs%2Fa', answer: {}, gives: undefined }],
-  ['touch', (c) => c.touch('/s/a'), { method: 'POST', target: '/touch?path=%2Fs%2Fa', answer: {}, gives: undefined }],
+  ['end', (c) => c.end('/s/a'), { method: 'POST', target: '/end?path=%2Fs%2Fa', responseBody: {}, gives: undefined }],
+  [
+    'touch',
+    (c) => c.touch('/s/a'),
+    { method: 'POST', target: '/touch?path=%2Fs%2Fa', responseBody: {}, gives: undefined },
+  ],
   [
     'truncate',
     (c) => c.truncate('/f', 3),
-    { method: 'POST', target: '/truncate?path=%2Ff&size=3', answer: {}, gives: undefined },
+    { method: 'POST', target: '/truncate?path=%2Ff&size=3', responseBody: {}, gives: undefined },
   ],
   [
     'rename',
     (c) => c.rename('/f', '/g'),
-    { method: 'POST', target: '/rename?path=%2Ff', json: { newPath: '/g' }, answer: {}, gives: undefined },
+    { method: 'POST', target: '/rename?path=%2Ff', json: { newPath: '/g' }, responseBody: {}, gives: undefined },
   ],
   [
     'chmod',
     (c) => c.chmod('/f', 0o600),
-    { method: 'POST', target: '/chmod?path=%2Ff', json: { mode: 384 }, answer: {}, gives: undefined },
+    { method: 'POST', target: '/chmod?path=%2Ff', json: { mode: 384 }, responseBody: {}, gives: undefined },
   ],
   [
     'digest',
@@ -83,7 +99,7 @@ const calls: [string, Call, { method: string; target: string; json?: unknown; an
       method: 'POST',
       target: '/digest',
       json: { path: '/f', algorithm: 'md5' },
-      answer: { digest: 'x' },
+      responseBody: { digest: 'x' },
       gives: { digest: 'x' },
     },
   ],
@@ -94,11 +110,11 @@ const calls: [string, Call, { method: string; target: string; json?: unknown; an
       method: 'POST',
       target: '/grep',
       json: { path: '/d', pattern: 'a.c', recursive: true, case_insensitive: true, stream: false },
-      answer: { matches: [], count: 0 },
+      responseBody: { matches: [], count: 0 },
       gives: { matches: [], count: 0 },
     },
   ],
-  ['mounts', (c) => c.mounts(), { method: 'GET', target: '/mounts', answer: { mounts: [2] }, gives: [2] }],
+  ['mounts', (c) => c.mounts(), { method: 'GET', target: '/mounts', responseBody: { mounts: [2] }, gives: [2] }],
   [
     'mount',
     (c) => c.mount('memfs', '/m', { a: 1 }),
@@ -106,34 +122,37 @@ const calls: [string, Call, { method: string; target: string; json?: unknown; an
       method: 'POST',
       target: '/mount',
       json: { fstype: 'memfs', path: '/m', config: { a: 1 } },
-      answer: {},
+      responseBody: {},
       gives: undefined,
     },
   ],
   [
     'unmount',
     (c) => c.unmount('/m'),
-    { method: 'POST', target: '/unmount', json: { path: '/m' }, answer: {}, gives: undefined },
+    { method: 'POST', target: '/unmount', json: { path: '/m' }, responseBody: {}, gives: undefined },
   ],
-  ['plugins', (c) => c.plugins(), { method: 'GET', target: '/plugins', answer: { plugins: [3] }, gives: [3] }],
-  ['handles', (c) => c.handles(), { method: 'GET', target: '/handles', answer: { handles: [4] }, gives: [4] }],
+  ['plugins', (c) => c.plugins(), { method: 'GET', target: '/plugins', responseBody: { plugins: [3] }, gives: [3] }],
+  ['handles', (c) => c.handles(), { method: 'GET', target: '/handles', responseBody: { handles: [4] }, gives: [4] }],
 ];
 
 describe('client', () => {
-  it.each(calls)('contract 66: %s makes its request', async (_name, call, { method, target, json, answer, gives }) => {
-    let body = '';
-    const server = await fakeServer((request, response) => {
-      request.on('data', (piece) => {
-        body += piece;
+  it.each(calls)(
+    'contract 66: %s makes its request',
+    async (_name, call, { method, target, json, responseBody, gives }) => {
+      let body = '';
+      const server = await fakeServer((request, response) => {
+        request.on('data', (piece) => {
+          body += piece;
+        });
+        request.on('end', () => response.end(JSON.stringify(responseBody)));
       });
-      request.on('end', () => response.end(JSON.stringify(answer)));
-    });
-    expect(await call(new StreamFSClient({ url: server.url }))).toEqual(gives);
-    const [seen] = server.requests;
-    const query = seen?.query.toString() ?? '';
-    expect(`${seen?.method} ${seen?.path}${query && `?${query}`}`).toBe(`${method} /api/v1${target}`);
-    if (json !== undefined) expect(JSON.parse(body)).toEqual(json);
-  });
+      expect(await call(new StreamFSClient({ url: server.url }))).toEqual(gives);
+      const [seen] = server.requests;
+      const query = seen?.query.toString() ?? '';
+      expect(`${seen?.method} ${seen?.path}${query && `?${query}`}`).toBe(`${method} /api/v1${target}`);
+      if (json !== undefined) expect(JSON.parse(body)).toEqual(json);
+    },
+  );
 
   it.each(['', '/', '/api/v1', '/api/v1/'])('takes the url with %j at its end', async (suffix) => {
     const server = await fakeServer((_request, response) => response.end('{}'));
@@ -195,7 +214,7 @@ describe('client', () => {
     expect(error).toMatchObject({ kind: 'http', status: 502, code: 'HTTP_502' });
   });
 
-  it('an answer that is not JSON is a protocol error', async () => {
+  it('a response that is not JSON is a protocol error', async () => {
     const server = await fakeServer((_request, response) => response.end('<html>hello</html>'));
     const error = await new StreamFSClient({ url: server.url }).health().catch((thrown: unknown) => thrown);
     expect(isClientError(error, 'PROTOCOL')).toBe(true);

@@ -13,7 +13,7 @@ async function realServer(): Promise<string> {
   return app.url;
 }
 
-/** A proxy that breaks each connection after some bytes of answer, until it is told to stop. */
+/** A proxy that breaks each connection after some bytes of response, until it is told to stop. */
 async function breakingProxy(target: string, bytes: () => number) {
   const sockets = new Set<Socket>();
   let closed = false;

@@ -422,7 +422,7 @@ streamfs = [
     ['server: {address: 8080}', 'c.yaml:1: server.address: must be a text, not 8080'],
     [
       'server: {durable_streams: {prefixes: [/v1/stream, /api/x]}}',
-      'c.yaml:1: server.durable_streams.prefixes[1]: invalid prefix: "/api/x" (the server has paths of its own below /api)',
+      'c.yaml:1: server.durable_streams.prefixes[1]: invalid prefix: "/api/x" (the server has its own paths below /api)',
     ],
     [
       'server: {durable_streams: {public_origins: [streams.example/tv]}}',

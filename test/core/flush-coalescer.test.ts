@@ -11,7 +11,7 @@ describe('when readers of a busy stream are woken', () => {
   });
   afterEach(() => vi.restoreAllMocks());
 
-  /** A coalescer whose last round, to a hundred readers, took this many milliseconds and has just ended. */
+  /** A coalescer whose last flush, to a hundred readers, took this many milliseconds and has just ended. */
   function busy(ms: number): FlushCoalescer {
     const pace = new FlushCoalescer();
     pace.flush(100, () => {
@@ -31,7 +31,7 @@ describe('when readers of a busy stream are woken', () => {
     expect(busy(4).shouldWait(7, 10)).toBe(false);
   });
 
-  it('a busy one waits for an eighth of the last round', () => {
+  it('a busy one waits for an eighth of the last flush', () => {
     const pace = busy(4);
     expect(pace.shouldWait(100, 10)).toBe(true);
     now += 0.49;
@@ -51,7 +51,7 @@ describe('when readers of a busy stream are woken', () => {
     expect(busy(4).shouldWait(100, 256 * KiB)).toBe(false);
   });
 
-  it('each round waits again', () => {
+  it('each flush waits again', () => {
     const pace = busy(4);
     expect(pace.shouldWait(100, 10)).toBe(true);
     pace.flush(100, () => {

@@ -471,7 +471,7 @@ describe('waiting', () => {
     await readNow(reader);
     const first = reader.read();
     await expect(reader.read()).rejects.toMatchObject({ code: 'READER_BUSY' });
-    expect(() => reader.whenReadable(() => undefined)).toThrow('reader is being read already');
+    expect(() => reader.whenReadable(() => undefined)).toThrow('reader is already being read');
     append(s, 'x');
     expect(show(await first)).toBe('x');
   });

@@ -101,7 +101,7 @@ function pluginTable(name: string): string {
   );
 }
 
-const PLACES = { request: 'requests', answer: 'answers', trailer: 'trailers' } as const;
+const PLACES = { request: 'requests', response: 'responses', trailer: 'trailers' } as const;
 
 function headerTable(): string {
   const rows = Object.entries<HeaderUse>(HEADER_USES).map(([name, use]) => [

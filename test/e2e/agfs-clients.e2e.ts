@@ -1,10 +1,10 @@
 /**
  * The clients of AGFS, according to their sources (contract, section G): the requests of each, and how it interprets
- * the answers.
+ * the responses.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { settled, waitFor } from '../harness/wait.ts';
-import { goSdk, pythonSdk, type Sdk, type SdkAnswer } from './harness/sdk.ts';
+import { goSdk, pythonSdk, type Sdk, type SdkResponse } from './harness/sdk.ts';
 import { type ServerProcess, startServer } from './harness/server.ts';
 
 let at: ServerProcess;
@@ -27,7 +27,7 @@ interface Info {
 /** RFC 3339 with a fraction, as Go's time.RFC3339Nano parses it. */
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/;
 
-/** Reads a streaming answer until the text has arrived. */
+/** Reads a streaming response until the text has arrived. */
 async function readUntil(res: AsyncIterable<unknown>, text: string): Promise<string> {
   let all = '';
   const reading = (async () => {
@@ -36,20 +36,20 @@ async function readUntil(res: AsyncIterable<unknown>, text: string): Promise<str
       if (all.includes(text)) return;
     }
   })();
-  await settled(`${JSON.stringify(text)} in the answer`, reading);
+  await settled(`${JSON.stringify(text)} in the response`, reading);
   return all;
 }
 
 describe('pyagfs', () => {
   /** Raises for a status of 400 or more, with the server's error text; 501 has its own type. */
-  const said = (answer: SdkAnswer): string => {
-    expect(answer.status).toBeGreaterThanOrEqual(400);
-    expect(answer.json.error).not.toBe('');
-    return `${answer.status === 501 ? 'AGFSNotSupportedError' : 'AGFSClientError'}: ${answer.json.error}`;
+  const said = (response: SdkResponse): string => {
+    expect(response.status).toBeGreaterThanOrEqual(400);
+    expect(response.json.error).not.toBe('');
+    return `${response.status === 501 ? 'AGFSNotSupportedError' : 'AGFSClientError'}: ${response.json.error}`;
   };
-  const ok = (answer: SdkAnswer): Record<string, unknown> => {
-    expect(answer.status, answer.text).toBeLessThan(400);
-    return answer.json;
+  const ok = (response: SdkResponse): Record<string, unknown> => {
+    expect(response.status, response.text).toBeLessThan(400);
+    return response.json;
   };
   const path = (value: string) => ({ path: value });
 
@@ -116,7 +116,7 @@ describe('pyagfs', () => {
     ok(await sdk.call('POST', '/files', path('/streamfs/words')));
     expect(said(await sdk.call('POST', '/files', path('/streamfs/words')))).toContain('already exists');
     expect(said(await sdk.call('GET', '/directories', path('/streamfs/words')))).toContain('not a directory');
-    for (const answer of [
+    for (const response of [
       await sdk.call('POST', '/directories', { path: '/streamfs/dir', mode: '755' }),
       await sdk.call('POST', '/rename', path('/streamfs/words'), { json: { newPath: '/streamfs/other' } }),
       await sdk.call('POST', '/chmod', path('/streamfs/words'), { json: { mode: 420 } }),
@@ -124,7 +124,7 @@ describe('pyagfs', () => {
       await sdk.call('GET', '/readlink', path('/streamfs/words')),
       await sdk.call('POST', '/plugins/load', {}, { json: { library_path: './plugin.so' } }),
     ]) {
-      expect(said(answer)).toMatch(/^AGFSNotSupportedError: ./);
+      expect(said(response)).toMatch(/^AGFSNotSupportedError: ./);
     }
   });
 
@@ -240,11 +240,11 @@ describe('pyagfs', () => {
 });
 
 describe('the Go SDK', () => {
-  /** How the SDK interprets an answer: an error with the status and the server's error text; 501 is ErrNotSupported. */
-  const failure = (answer: SdkAnswer): string | undefined => {
-    if (answer.status >= 200 && answer.status < 300) return undefined;
-    if (answer.status === 501) return 'ErrNotSupported';
-    return `HTTP ${answer.status}: ${answer.json.error}`;
+  /** How the SDK interprets a response: an error with the status and the server's error text; 501 is ErrNotSupported. */
+  const failure = (response: SdkResponse): string | undefined => {
+    if (response.status >= 200 && response.status < 300) return undefined;
+    if (response.status === 501) return 'ErrNotSupported';
+    return `HTTP ${response.status}: ${response.json.error}`;
   };
 
   it('contract 67: reads facts and listings: RFC 3339 times, modes as numbers, capital keys', async () => {

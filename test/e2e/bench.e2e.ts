@@ -98,7 +98,7 @@ describe('the benchmark', () => {
 
   it.each([
     [['--only', 'S9'], '--only: no row is called S9'],
-    [['--targets', 'ours,none'], '--targets: none is none of'],
+    [['--targets', 'ours,none'], '--targets: no target is called none'],
     [['--rounds', '0'], '--rounds must be a whole number from 1'],
     [['--fast'], "Unknown option '--fast'"],
   ])('refuses %j', (args, text) => {

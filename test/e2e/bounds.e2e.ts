@@ -78,9 +78,9 @@ describe('one bound for all memory', () => {
       expect(body.equals(pattern(0, rounds * piece).subarray(skipped))).toBe(true);
       // Each keeps a share, but not everything that it wrote.
       expect(body.length).toBeGreaterThan(32 * 1024);
-      const answer = await fetch(at.api(`/handles/${handle.id}/read?size=1`));
-      expect(Number(answer.headers.get('x-stream-skipped'))).toBe(skipped);
-      await answer.arrayBuffer();
+      const response = await fetch(at.api(`/handles/${handle.id}/read?size=1`));
+      expect(Number(response.headers.get('x-stream-skipped'))).toBe(skipped);
+      await response.arrayBuffer();
     }
   });
 });

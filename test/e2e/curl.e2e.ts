@@ -38,9 +38,9 @@ function askFor(
 
 const json = (value: unknown) => ['-H', 'Content-Type: application/json', '-d', JSON.stringify(value)];
 
-/** The parts of an answer that a caller sees: status and JSON. */
-async function seen(answer: ReturnType<typeof ask>): Promise<[number, Record<string, unknown>]> {
-  const { status, json, headers } = await answer;
+/** The parts of a response that a caller sees: status and JSON. */
+async function seen(response: ReturnType<typeof ask>): Promise<[number, Record<string, unknown>]> {
+  const { status, json, headers } = await response;
   expect(headers['content-type']).toBe('application/json');
   return [status, json];
 }
@@ -89,11 +89,11 @@ describe('curl: files and streams', () => {
       ['-H', 'Expect:'],
       ['-H', 'Transfer-Encoding: chunked'],
     ]) {
-      const answer = await curl(
+      const response = await curl(
         ['-X', 'PUT', ...args, '--data-binary', '@-', at.api('/files?path=/memfs/large')],
         body,
       );
-      expect([answer.status, answer.json.error]).toEqual(refused);
+      expect([response.status, response.json.error]).toEqual(refused);
     }
     const exact = await curl(
       ['-X', 'PUT', '--data-binary', '@-', at.api('/files?path=/memfs/large')],
@@ -120,8 +120,8 @@ describe('curl: files and streams', () => {
   it('contract 25: reads from where it is told to, and is told the earliest where that has gone', async () => {
     await curl(['-T', '-', at.api('/files?path=/streamfs/where&end=true')], `${'x'.repeat(7 * MB)}one\ntwo\nthree\n`);
     const part = async (parameters: string) => {
-      const answer = await ask(FILES_GET, `?path=/streamfs/where&stream=true&${parameters}`);
-      return [answer.status, answer.text.length > 100 ? answer.text.length : answer.text];
+      const response = await ask(FILES_GET, `?path=/streamfs/where&stream=true&${parameters}`);
+      return [response.status, response.text.length > 100 ? response.text.length : response.text];
     };
     expect(await part('last_lines=2')).toEqual([200, 'two\nthree\n']);
     expect(await part('last=6')).toEqual([200, 'three\n']);
@@ -198,8 +198,8 @@ describe('curl: files and streams', () => {
 
   it('contract 32: does not rename, chmod, link or make directories in a mount of streams', async () => {
     await curl(['-X', 'PUT', '-d', 'x', at.api('/files?path=/streamfs/fixed')]);
-    const refused = async (answer: ReturnType<typeof ask>) => {
-      const [status, body] = await seen(answer);
+    const refused = async (response: ReturnType<typeof ask>) => {
+      const [status, body] = await seen(response);
       return [status, body.error];
     };
     const path = '?path=/streamfs/fixed';
@@ -462,8 +462,8 @@ describe('curl: the server', () => {
     expect(needing.length).toBeGreaterThan(10);
     for (const { method, pattern: path } of needing) {
       for (const query of ['', '?path=']) {
-        const answer = await curl(['-X', method, `${at.url}${path}${query}`]);
-        expect([method, path, answer.status, answer.json.error]).toEqual([
+        const response = await curl(['-X', method, `${at.url}${path}${query}`]);
+        expect([method, path, response.status, response.json.error]).toEqual([
           method,
           path,
           400,

@@ -56,7 +56,9 @@ it('contract 105: bytes and text arrive over server-sent events as they were app
     expect([name, Buffer.concat(received).equals(bytes)]).toEqual([name, true]);
   }
   const text = await DurableStream.create({ url: at('tokens'), contentType: 'text/plain' });
-  const live = readStream({ url: at('tokens'), offset: '-1', live: 'sse' }).then((answer) => all(answer.textStream()));
+  const live = readStream({ url: at('tokens'), offset: '-1', live: 'sse' }).then((response) =>
+    all(response.textStream()),
+  );
   const euro = Buffer.from('€');
   for (const piece of ['Hello', ' world', ' and', '\n', ' é', euro.subarray(0, 2), euro.subarray(2)])
     await text.append(piece);
@@ -71,11 +73,11 @@ it('contract 105: clients that decide by what they have read append one behind t
   /** Appends the number of messages: reads, decides, and appends only if nothing was appended meanwhile. */
   const count = async () => {
     for (;;) {
-      const answer = await readStream<number>({ url, offset: '-1', live: false });
-      const known = await answer.json();
+      const response = await readStream<number>({ url, offset: '-1', live: false });
+      const known = await response.json();
       const { status } = await fetch(url, {
         method: 'POST',
-        headers: { 'Content-Type': 'application/json', 'Stream-Expected-Offset': answer.offset },
+        headers: { 'Content-Type': 'application/json', 'Stream-Expected-Offset': response.offset },
         body: String(known.length),
       });
       if (status === 204) return;
@@ -99,7 +101,7 @@ it('contract 105: an offset that has left the ring is an error of the client in 
   const offset = 'offset' in head ? head.offset : undefined;
   for (let n = 0; n < 3; n++) await text.append('x'.repeat(1000));
   for (const live of [false, 'long-poll', 'sse'] as const) {
-    const reading = readStream({ url: at('t'), offset: offset!, live }).then((answer) => answer.text());
+    const reading = readStream({ url: at('t'), offset: offset!, live }).then((response) => response.text());
     await expect(reading).rejects.toMatchObject({ status: 410 });
   }
   expect((await (await readStream({ url: at('t'), offset: '-1', live: false })).text()).length).toBe(1024);
@@ -109,8 +111,8 @@ it('contract 105: changes become state', async () => {
   const at = await server();
   const changes = await DurableStream.create({ url: at('state'), contentType: 'application/json' });
   const state = new MaterializedState();
-  const reading = readStream<ChangeEvent>({ url: at('state'), offset: '-1', live: 'sse' }).then(async (answer) => {
-    for (const event of await all(answer.jsonStream())) state.apply(event);
+  const reading = readStream<ChangeEvent>({ url: at('state'), offset: '-1', live: 'sse' }).then(async (response) => {
+    for (const event of await all(response.jsonStream())) state.apply(event);
   });
   const change = (operation: string, key: string, value?: unknown) =>
     changes.append(JSON.stringify({ type: 'user', key, value, headers: { operation } }));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { settled, waitFor } from '../harness/wait.ts';
-import { connectTo, get, parseAnswer, type Wire } from '../harness/wire.ts';
+import { connectTo, get, parseResponse, type Wire } from '../harness/wire.ts';
 import { start, streamfs } from './harness/commands.ts';
 import { cuttableProxyTo } from './harness/cuttable-proxy.ts';
 import { parseFrames } from './harness/frames.ts';
@@ -42,21 +42,21 @@ async function manyReaders(at: ServerProcess, each: number): Promise<{ raw: Wire
 async function expectProperEnd({ raw, framed }: { raw: Wire[]; framed: Wire[] }, reason: string): Promise<void> {
   const ends = new Set<number>();
   for (const wire of raw) {
-    const answer = await wire.lastAnswer();
-    expect(answer).toMatchObject({ status: 200, complete: true });
-    expect(answer.trailers).toEqual({
+    const response = await wire.lastResponse();
+    expect(response).toMatchObject({ status: 200, complete: true });
+    expect(response.trailers).toEqual({
       'x-stream-end': reason,
-      'x-stream-end-offset': String(answer.body.length),
+      'x-stream-end-offset': String(response.body.length),
       'x-stream-skipped': '0',
     });
-    expect(isPattern(answer.body, 0)).toBe(true);
-    expect(answer.rest.length).toBe(0);
-    ends.add(answer.body.length);
+    expect(isPattern(response.body, 0)).toBe(true);
+    expect(response.rest.length).toBe(0);
+    ends.add(response.body.length);
   }
   for (const wire of framed) {
-    const answer = await wire.lastAnswer();
-    expect(answer).toMatchObject({ complete: true, trailers: { 'x-stream-end': reason } });
-    const end = parseFrames(answer.body).at(-1)!;
+    const response = await wire.lastResponse();
+    expect(response).toMatchObject({ complete: true, trailers: { 'x-stream-end': reason } });
+    const end = parseFrames(response.body).at(-1)!;
     expect([end.type, end.payload.toString()]).toEqual(['end', reason]);
     ends.add(end.offset);
   }
@@ -78,9 +78,9 @@ describe('the end of a server', () => {
       }
       expect(await at.process.result()).toMatchObject({ code: 0, signal: null });
       await expect(connectTo(at.port)).rejects.toThrow('ECONNREFUSED');
-      // The writer gets an answer, too, instead of a broken connection.
+      // The writer gets a response, too, instead of a broken connection.
       await writer.wire.closed();
-      const refused = parseAnswer(writer.wire.bytes, true);
+      const refused = parseResponse(writer.wire.bytes, true);
       expect(refused).toMatchObject({ status: 503, complete: true });
       expect(refused!.body.toString()).toContain('STREAM_SHUT_DOWN');
     },
@@ -97,7 +97,7 @@ describe('the end of a server', () => {
     expect(await at.process.result()).toMatchObject({ code: 0, signal: null });
     expect(performance.now() - asked).toBeLessThan(10_000);
     stalled.socket.resume();
-    expect(await stalled.lastAnswer()).toMatchObject({ complete: false, trailers: undefined });
+    expect(await stalled.lastResponse()).toMatchObject({ complete: false, trailers: undefined });
   });
 
   it('contract 28: comes at once when it is asked for twice', async () => {
@@ -121,7 +121,7 @@ describe('the end of a server', () => {
     const at = await server({ server: { shutdown_timeout: '600s' } });
     const silent = await connectTo(at.port);
     const kept = await get(at.port, '/version');
-    await kept.answer();
+    await kept.response();
     const half = await connectTo(at.port);
     half.send('GET /api/v1/version HTTP/1.1\r\nHo');
     const upload = await connectTo(at.port);
@@ -201,7 +201,7 @@ describe('the end of a stream', () => {
     await reader.until('what there was');
     const before = (await at.facts(PATH))!.generation;
     await at.json('DELETE', `/files?path=${PATH}`);
-    expect(await reader.answer()).toMatchObject({
+    expect(await reader.response()).toMatchObject({
       trailers: { 'x-stream-end': 'removed', 'x-stream-end-offset': '14' },
     });
     await at.put(PATH, 'new');

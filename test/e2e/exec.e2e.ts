@@ -9,16 +9,16 @@ const PATH = '/streamfs/run';
 
 /** The content of a stream, and how it ended. */
 async function left(at: ServerProcess, path = PATH) {
-  const answer = await fetch(at.api(`/files?path=${path}&snapshot=true`));
+  const response = await fetch(at.api(`/files?path=${path}&snapshot=true`));
   const { meta } = await at.json('GET', `/stat?path=${path}`);
   const { state, end_status } = (meta as { Content: Record<string, string> }).Content;
-  return { text: await answer.text(), state, status: end_status };
+  return { text: await response.text(), state, status: end_status };
 }
 
 const isWritten = (at: ServerProcess, text: string) =>
   waitFor(text, async () => {
-    const answer = await fetch(at.api(`/files?path=${PATH}&snapshot=true`));
-    return answer.ok && (await answer.text()).includes(text);
+    const response = await fetch(at.api(`/files?path=${PATH}&snapshot=true`));
+    return response.ok && (await response.text()).includes(text);
   });
 
 describe('streamfs exec', () => {

@@ -17,7 +17,7 @@ beforeAll(async () => {
 
 afterAll(() => at.stop());
 
-/** The answer to a request, as printed by nc. */
+/** The response to a request, as printed by nc. */
 async function nc(target: string, flags: string): Promise<{ head: string; body: Buffer }> {
   const request = `GET /api/v1${target} HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n`;
   const child = start('sh', ['-c', `printf '${request}' | nc ${flags} 127.0.0.1 ${at.port}`]);

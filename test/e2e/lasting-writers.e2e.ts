@@ -13,8 +13,8 @@ const MB = 1024 * 1024;
 const write = (url: string, ...options: string[]) => streamfs(url, ['write', '--stream', ...options, PATH]);
 
 async function content(at: ServerProcess): Promise<Buffer> {
-  const answer = await fetch(at.api(`/files?path=${PATH}&snapshot=true`));
-  return Buffer.from(await answer.arrayBuffer());
+  const response = await fetch(at.api(`/files?path=${PATH}&snapshot=true`));
+  return Buffer.from(await response.arrayBuffer());
 }
 
 /** A server that is stopped again: its port is free for one that is started later. */

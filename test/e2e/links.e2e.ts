@@ -84,8 +84,8 @@ describe('signed links, with curl', () => {
       [[reading.replace('/files', '/directories')], 401, 'UNAUTHORIZED'],
       [[reading.replace('/files', '/links'), '-d', JSON.stringify({ path: PATH })], 401, 'UNAUTHORIZED'],
     ] as const) {
-      const answer = await curl(args, 'x');
-      expect([args[0], answer.status, answer.json.code]).toEqual([args[0], status, code]);
+      const response = await curl(args, 'x');
+      expect([args[0], response.status, response.json.code]).toEqual([args[0], status, code]);
     }
     expect(await answered(reading)).toEqual([200, 'text']);
   });

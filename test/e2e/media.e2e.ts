@@ -19,8 +19,8 @@ describe.runIf(HAS_FFMPEG)('MPEG-TS of ffmpeg', () => {
     const made = spawnSync('ffmpeg', ['-v', 'error', ...source, '-g', '25', '-f', 'mpegts', file]);
     expect(made.stderr.toString()).toBe('');
     const query = 'path=/streamfs/tv&type=video/mp2t&ring_buffer_size=200KB&end=true';
-    const answer = await fetch(`${at.url}/api/v1/files?${query}`, { method: 'PUT', body: readFileSync(file) });
-    expect(answer.status).toBe(200);
+    const response = await fetch(`${at.url}/api/v1/files?${query}`, { method: 'PUT', body: readFileSync(file) });
+    expect(response.status).toBe(200);
   });
 
   afterAll(async () => {
@@ -30,9 +30,9 @@ describe.runIf(HAS_FFMPEG)('MPEG-TS of ffmpeg', () => {
 
   /** ffmpeg's report on a stream as a late joiner receives it. */
   async function decode(query: string): Promise<string> {
-    const answer = await fetch(`${at.url}/api/v1/files?path=/streamfs/tv&stream=true${query}`);
-    expect(Number(answer.headers.get('x-stream-offset'))).toBeGreaterThan(0);
-    const input = Buffer.from(await answer.arrayBuffer());
+    const response = await fetch(`${at.url}/api/v1/files?path=/streamfs/tv&stream=true${query}`);
+    expect(Number(response.headers.get('x-stream-offset'))).toBeGreaterThan(0);
+    const input = Buffer.from(await response.arrayBuffer());
     expect(input.length).toBeGreaterThan(50_000);
     const { status, stderr } = spawnSync('ffmpeg', ['-v', 'error', '-i', '-', '-f', 'null', '-'], { input });
     expect(status).toBe(0);

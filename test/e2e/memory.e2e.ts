@@ -130,8 +130,8 @@ describe('a server', () => {
       ids.push(Number(id));
       const read = new Tap(new PassThrough(), false);
       while (read.length < ring) {
-        const answer = await fetch(at.api(`/handles/${id}/read?size=-1`));
-        read.take(Buffer.from(await answer.arrayBuffer()));
+        const response = await fetch(at.api(`/handles/${id}/read?size=-1`));
+        read.take(Buffer.from(await response.arrayBuffer()));
       }
       expect(read.sha256).toBe(expected);
     }

@@ -48,7 +48,7 @@ async function proxied(at: ServerProcess, path = ''): Promise<string> {
   await waitFor('nginx', async () => {
     if (!nginx.isRunning) throw new Error(nginx.stderr.text);
     return fetch(`${url}/health`).then(
-      (answer) => answer.ok,
+      (response) => response.ok,
       () => false,
     );
   });

@@ -53,7 +53,7 @@ async function rest(at: ServerProcess, read: string): Promise<string> {
   return await (await fetch(`${at.url}${read}size=-1`)).text();
 }
 
-const answers = (at: ServerProcess) => at.logged('request').length;
+const responses = (at: ServerProcess) => at.logged('request').length;
 
 describe.runIf(hasBrowser)('contract 94: a page of a stranger, in Chromium', () => {
   let chromium: Browser;
@@ -70,9 +70,9 @@ describe.runIf(hasBrowser)('contract 94: a page of a stranger, in Chromium', () 
     const page = await context.newPage();
     await page.goto(`http://page.localhost:${port}/`);
     for (const [name, script] of Object.entries(ELEMENTS)) {
-      const before = answers(at);
+      const before = responses(at);
       await page.evaluate(`{ const url = 'http://${host}:${at.port}${read}${name}'; ${script} }`);
-      await waitFor(`the request of an element: ${name}`, () => answers(at) > before);
+      await waitFor(`the request of an element: ${name}`, () => responses(at) > before);
     }
     await page.close();
     expect(await rest(at, read)).toBe(SECRET);
@@ -85,9 +85,9 @@ describe.runIf(hasBrowser)('contract 94: a page of a stranger, in Chromium', () 
     for (const [name, script] of Object.entries(NAVIGATIONS)) {
       const page = await pages.newPage();
       await page.goto(`http://127.0.0.1:${port}/`);
-      const before = answers(at);
+      const before = responses(at);
       await page.evaluate(`setTimeout(() => { const url = 'http://${host}:${at.port}${read}${name}'; ${script} })`);
-      await waitFor(`the request of a navigation: ${name}`, () => answers(at) > before);
+      await waitFor(`the request of a navigation: ${name}`, () => responses(at) > before);
     }
     await pages.close();
     expect(await rest(at, read)).toBe(SECRET);
@@ -98,10 +98,10 @@ describe.runIf(hasBrowser)('contract 94: a page of a stranger, in Chromium', () 
     for (const name of ['location', 'download', 'link', 'form']) {
       const page = await chromium.newPage();
       await page.goto(`http://127.0.0.1:${port}/`);
-      const before = answers(at);
+      const before = responses(at);
       const url = `${at.url}/api/v1/files?path=/streamfs/new&stream=true&create=true`;
       await page.evaluate(`setTimeout(() => { const url = '${url}'; ${NAVIGATIONS[name]} })`);
-      await waitFor(`the request of a navigation: ${name}`, () => answers(at) > before);
+      await waitFor(`the request of a navigation: ${name}`, () => responses(at) > before);
       await page.close();
     }
     expect((await at.json('GET', '/stat?path=/streamfs/new')).status).toBe(404);

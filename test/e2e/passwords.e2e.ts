@@ -20,8 +20,8 @@ async function guarded() {
   const at = await server({ server: { tokens: TOKENS } });
   const ask = async (method: string, path: string, body?: string) => {
     const headers = { authorization: `Bearer ${TOKEN}` };
-    const answer = await fetch(at.api(path), { method, headers, ...(body === undefined ? {} : { body }) });
-    return { status: answer.status, text: await answer.text() };
+    const response = await fetch(at.api(path), { method, headers, ...(body === undefined ? {} : { body }) });
+    return { status: response.status, text: await response.text() };
   };
   await ask('PUT', `/files?path=${PATH}`, SECRET);
   const opened = await ask('POST', `/handles/open?path=${PATH}&flags=2`);
@@ -62,9 +62,9 @@ async function proxy(at: ServerProcess): Promise<{ port: number; passed: readonl
       return;
     }
     const on = request({ host: '127.0.0.1', port: at.port, method: req.method, path: url, headers: req.headers });
-    on.on('response', (answer) => {
-      if (url.startsWith('/api/')) passed.push({ url, hadPassword, status: answer.statusCode ?? 0 });
-      answer.pipe(res.writeHead(answer.statusCode ?? 500, answer.headers));
+    on.on('response', (response) => {
+      if (url.startsWith('/api/')) passed.push({ url, hadPassword, status: response.statusCode ?? 0 });
+      response.pipe(res.writeHead(response.statusCode ?? 500, response.headers));
     });
     on.on('error', () => res.destroy());
     res.on('close', () => on.destroy());
@@ -162,8 +162,8 @@ describe.runIf(hasBrowser)('contract 93: a password that Chromium remembers', ()
     const { at } = await guarded();
     const page = await chromium.newPage();
     const address = `http://me:${TOKEN}@127.0.0.1:${at.port}/api/v1/files?path=${PATH}&snapshot=true`;
-    const answer = await page.goto(address);
+    const response = await page.goto(address);
     await page.close();
-    expect([answer?.status(), answer?.headers()['www-authenticate']]).toEqual([401, 'Bearer']);
+    expect([response?.status(), response?.headers()['www-authenticate']]).toEqual([401, 'Bearer']);
   });
 });

@@ -45,17 +45,17 @@ interface Load {
 }
 
 async function put(at: ServerProcess, path: string, message: Buffer, headers: Record<string, string> = {}) {
-  const answer = await fetch(at.api(`/files?path=${encodeURIComponent(path)}`), {
+  const response = await fetch(at.api(`/files?path=${encodeURIComponent(path)}`), {
     method: 'PUT',
     body: message,
     headers,
   });
-  await answer.arrayBuffer();
-  if (!answer.ok) throw new Error(`${answer.status}`);
-  return answer;
+  await response.arrayBuffer();
+  if (!response.ok) throw new Error(`${response.status}`);
+  return response;
 }
 
-const endOf = (answer: Response) => Number(answer.headers.get('x-stream-end-offset'));
+const endOf = (response: Response) => Number(response.headers.get('x-stream-end-offset'));
 const small = () => 20 + Math.floor(Math.random() * 200);
 const long = () =>
   Math.random() < (IS_LONG ? 0.2 : 0.5) ? 70_000 + Math.floor(Math.random() * (IS_LONG ? 70_000 : 300_000)) : small();
@@ -104,8 +104,8 @@ async function write(load: Load, at: ServerProcess, pending: Map<Load, Buffer>):
 }
 
 async function contentOf(at: ServerProcess, path: string): Promise<Buffer> {
-  const answer = await fetch(at.api(`/files?path=${encodeURIComponent(path)}&snapshot=true`));
-  return Buffer.from(await answer.arrayBuffer());
+  const response = await fetch(at.api(`/files?path=${encodeURIComponent(path)}&snapshot=true`));
+  return Buffer.from(await response.arrayBuffer());
 }
 
 /** @param unanswered the message in flight when the server was killed */
@@ -145,8 +145,8 @@ async function check(load: Load, at: ServerProcess, unanswered: Buffer = Buffer.
 async function follow(at: ServerProcess, path: string): Promise<Buffer> {
   const parts: Buffer[] = [];
   try {
-    const answer = await fetch(at.api(`/files?path=${encodeURIComponent(path)}&stream=true&from=earliest`));
-    for await (const part of answer.body!) parts.push(Buffer.from(part));
+    const response = await fetch(at.api(`/files?path=${encodeURIComponent(path)}&stream=true&from=earliest`));
+    for await (const part of response.body!) parts.push(Buffer.from(part));
   } catch {
     // The connection was cut, as intended.
   }
@@ -208,8 +208,8 @@ describe('a server with persist, killed under load', () => {
 
   it('says what an acknowledgement means, and where it is kept', async () => {
     const at = await server({ streamfs: mount('always') });
-    const answer = await put(at, '/streamfs/a', Buffer.from('x'));
-    expect(answer.headers.get('x-stream-durable')).toBe('synced');
+    const response = await put(at, '/streamfs/a', Buffer.from('x'));
+    expect(response.headers.get('x-stream-durable')).toBe('synced');
     const ofMemory = await server();
     const other = await put(ofMemory, '/streamfs/a', Buffer.from('x'));
     expect(other.headers.has('x-stream-durable')).toBe(false);
@@ -221,9 +221,9 @@ describe('a server with persist, killed under load', () => {
     const all = Buffer.concat(Array.from({ length: 12 }, (_, n) => Buffer.alloc(1_000_003, `${n}:`)));
     await put(at, '/streamfs/long', all);
     const read = async (from: ServerProcess, query: string) => {
-      const answer = await fetch(from.api(`/files?path=/streamfs/long&stream=true&${query}`));
+      const response = await fetch(from.api(`/files?path=/streamfs/long&stream=true&${query}`));
       const parts: Buffer[] = [];
-      for await (const part of answer.body!) parts.push(Buffer.from(part));
+      for await (const part of response.body!) parts.push(Buffer.from(part));
       return Buffer.concat(parts);
     };
     const following = read(at, 'from=earliest');
@@ -252,7 +252,7 @@ describe('a server with persist, killed under load', () => {
     }
     const before = memoryOf(at.process.pid!).rss;
     const url = at.api('/files?path=/streamfs/long&snapshot=true');
-    // They read the beginning of their answer and no more.
+    // They read the beginning of their response and no more.
     const slow = await Promise.all(
       Array.from({ length: 10 }, async () => {
         const reader = (await fetch(url)).body!.getReader();

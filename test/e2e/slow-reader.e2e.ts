@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { waitFor } from '../harness/wait.ts';
-import { get, parseAnswer, type Wire } from '../harness/wire.ts';
+import { get, parseResponse, type Wire } from '../harness/wire.ts';
 import { streamfs } from './harness/commands.ts';
 import { parseFrames } from './harness/frames.ts';
 import { MB } from './harness/memory.ts';
@@ -141,16 +141,16 @@ describe('a reader that has stopped', () => {
     const stalled = await stalledReader(at);
     await writePaced(at, total);
     stalled.socket.resume();
-    const answer = await stalled.lastAnswer();
-    expect(answer).toMatchObject({ status: 200, complete: true });
-    expect(answer!.trailers).toMatchObject({ 'x-stream-end': 'ended', 'x-stream-end-offset': String(total) });
-    const skipped = Number(answer!.trailers!['x-stream-skipped']);
+    const response = await stalled.lastResponse();
+    expect(response).toMatchObject({ status: 200, complete: true });
+    expect(response!.trailers).toMatchObject({ 'x-stream-end': 'ended', 'x-stream-end-offset': String(total) });
+    const skipped = Number(response!.trailers!['x-stream-skipped']);
     expect(skipped).toBeGreaterThan(0);
-    expect(answer!.body.length + skipped).toBe(total);
+    expect(response!.body.length + skipped).toBe(total);
     // It has the beginning and the end.
-    const from = answer!.body.length - 6 * MB;
-    expect(isPattern(answer!.body.subarray(0, from), 0)).toBe(true);
-    expect(isPattern(answer!.body.subarray(from), total - 6 * MB)).toBe(true);
+    const from = response!.body.length - 6 * MB;
+    expect(isPattern(response!.body.subarray(0, from), 0)).toBe(true);
+    expect(isPattern(response!.body.subarray(from), total - 6 * MB)).toBe(true);
   });
 
   it('contract 9: learns from gap frames what it has lost and where', async () => {
@@ -161,10 +161,10 @@ describe('a reader that has stopped', () => {
     stalled.socket.resume();
     await waitFor(
       'the reader to have caught up',
-      () => followFrames(parseAnswer(stalled.bytes)!.body).caughtUp.at(-1) === total,
+      () => followFrames(parseResponse(stalled.bytes)!.body).caughtUp.at(-1) === total,
     );
     await at.json('POST', `/end?path=${PATH}`);
-    const { gaps, caughtUp, end, cursor } = followFrames((await stalled.lastAnswer()).body);
+    const { gaps, caughtUp, end, cursor } = followFrames((await stalled.lastResponse()).body);
     expect({ end, cursor, gaps: gaps.length }).toEqual({ end: 'ended', cursor: total, gaps: 1 });
     expect(gaps[0]!.to - gaps[0]!.from).toBeGreaterThan(0);
     // At the beginning, and again after the gap.
@@ -180,7 +180,7 @@ describe('the policies of a slow reader', () => {
     const stalled = await stalledReader(at, '&on_lag=drop-newest&format=frames');
     await writePaced(at, total);
     stalled.socket.resume();
-    const { gaps, end, cursor } = followFrames((await stalled.lastAnswer()).body);
+    const { gaps, end, cursor } = followFrames((await stalled.lastResponse()).body);
     expect({ end, cursor }).toEqual({ end: 'ended', cursor: total });
     // All of the oldest bytes, and nothing of the newest.
     expect(gaps[0]!.from).toBeGreaterThanOrEqual(6 * MB);
@@ -201,16 +201,16 @@ describe('the policies of a slow reader', () => {
       { stream: '/streamfs/live', reason: expect.stringContaining('bytes behind') },
     ]);
     stalled.socket.resume();
-    const answer = await stalled.lastAnswer();
-    expect(answer.trailers).toEqual({
+    const response = await stalled.lastResponse();
+    expect(response.trailers).toEqual({
       'x-stream-end': 'too-slow',
-      'x-stream-end-offset': String(answer.body.length),
+      'x-stream-end-offset': String(response.body.length),
       'x-stream-skipped': '0',
     });
-    expect(answer.body.length).toBeLessThan(total);
-    expect(answer.body.equals(pattern(0, Math.ceil(answer.body.length / 8) * 8).subarray(0, answer.body.length))).toBe(
-      true,
-    );
+    expect(response.body.length).toBeLessThan(total);
+    expect(
+      response.body.equals(pattern(0, Math.ceil(response.body.length / 8) * 8).subarray(0, response.body.length)),
+    ).toBe(true);
   });
 
   it('contract 20: a command that is cut off for being too slow says so, and how to go on', async () => {
@@ -249,13 +249,13 @@ describe('the policies of a slow reader', () => {
     expect(last).toBeLessThan(total);
     expect(writer.isRunning).toBe(true);
     stalled.socket.resume();
-    const answer = await stalled.lastAnswer();
-    expect(answer.trailers).toEqual({
+    const response = await stalled.lastResponse();
+    expect(response.trailers).toEqual({
       'x-stream-end': 'ended',
       'x-stream-end-offset': String(total),
       'x-stream-skipped': '0',
     });
-    expect(answer.body.equals(pattern(0, total))).toBe(true);
+    expect(response.body.equals(pattern(0, total))).toBe(true);
     expect(await writer.result()).toMatchObject({ code: 0, stderr: '' });
   });
 
@@ -269,7 +269,7 @@ describe('the policies of a slow reader', () => {
     expect(await writer.result()).toMatchObject({ code: 0, stderr: '' });
     await at.untilReaders(PATH, 0);
     stalled.socket.resume();
-    expect((await stalled.lastAnswer()).trailers).toMatchObject({ 'x-stream-end': 'too-slow' });
+    expect((await stalled.lastResponse()).trailers).toMatchObject({ 'x-stream-end': 'too-slow' });
   });
 });
 

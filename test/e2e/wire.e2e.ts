@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { waitFor } from '../harness/wait.ts';
-import { connectTo, get, parseAnswer, type Wire, type WireAnswer } from '../harness/wire.ts';
+import { connectTo, get, parseResponse, type Wire, type WireResponse } from '../harness/wire.ts';
 import { MB } from './harness/memory.ts';
 import { isPattern, pattern } from './harness/pattern.ts';
 import { type ServerProcess, startServer } from './harness/server.ts';
@@ -29,12 +29,12 @@ const putHead = (path: string, headers: string) =>
 
 async function snapshot(path: string): Promise<Buffer> {
   const wire = await get(at.port, `/files?path=${path}&snapshot=true`);
-  return (await wire.answer()).body;
+  return (await wire.response()).body;
 }
 
-const jsonOf = (answer: WireAnswer) => JSON.parse(answer.body.toString()) as Record<string, unknown>;
+const jsonOf = (response: WireResponse) => JSON.parse(response.body.toString()) as Record<string, unknown>;
 
-describe('the answer of a live read', () => {
+describe('the response of a live read', () => {
   it('contract 68, 69: begins at once on an idle stream, with the headers of the original and no byte of body', async () => {
     const wire = await get(at.port, `/files?path=${freshPath()}&stream=true`);
     const { status, headers, body, complete } = await wire.head();
@@ -60,14 +60,14 @@ describe('the answer of a live read', () => {
       await wire.until(part);
     }
     await at.json('POST', `/end?path=${path}`);
-    const answer = await wire.lastAnswer();
-    expect(answer).toMatchObject({
+    const response = await wire.lastResponse();
+    expect(response).toMatchObject({
       chunks: [3, 6, 13],
       complete: true,
       trailers: { 'x-stream-end': 'ended', 'x-stream-end-offset': '22', 'x-stream-skipped': '0' },
     });
-    expect(answer.body.toString()).toBe('onesecondthird of them');
-    expect(answer.rest.length).toBe(0);
+    expect(response.body.toString()).toBe('onesecondthird of them');
+    expect(response.rest.length).toBe(0);
     expect(wire.isReset).toBe(false);
   });
 
@@ -93,18 +93,18 @@ describe('the answer of a live read', () => {
     await at.json('POST', `/end?path=${path}`);
     await wire.closed();
     let rest = wire.bytes;
-    const answers: WireAnswer[] = [];
+    const responses: WireResponse[] = [];
     while (rest.length > 0) {
-      const answer = parseAnswer(rest, true)!;
-      answers.push(answer);
-      rest = answer.rest;
+      const response = parseResponse(rest, true)!;
+      responses.push(response);
+      rest = response.rest;
     }
-    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
-    expect(jsonOf(answers[0]!)).toEqual({ message: 'Written 5 bytes' });
-    expect(jsonOf(answers[2]!)).toEqual({ message: 'Written 6 bytes' });
-    expect(jsonOf(answers[3]!)).toMatchObject({ size: 11 });
-    expect(answers[4]).toMatchObject({ complete: true, trailers: { 'x-stream-end-offset': '11' } });
-    expect(answers[4]!.body.toString()).toBe('firstsecond');
+    expect(responses.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    expect(jsonOf(responses[0]!)).toEqual({ message: 'Written 5 bytes' });
+    expect(jsonOf(responses[2]!)).toEqual({ message: 'Written 6 bytes' });
+    expect(jsonOf(responses[3]!)).toMatchObject({ size: 11 });
+    expect(responses[4]).toMatchObject({ complete: true, trailers: { 'x-stream-end-offset': '11' } });
+    expect(responses[4]!.body.toString()).toBe('firstsecond');
   });
 
   it.each(['end', 'destroy', 'resetAndDestroy'] as const)(
@@ -159,8 +159,8 @@ describe('a body that is broken', () => {
     wire.send(putHead(path, headers));
     await waitFor('the stream', () => at.facts(path));
     send(wire);
-    const answer = await wire.answer();
-    expect([answer.status, jsonOf(answer)]).toEqual([
+    const response = await wire.response();
+    expect([response.status, jsonOf(response)]).toEqual([
       400,
       {
         error: `request body broke off: ${kept.length} bytes were written`,
@@ -189,9 +189,9 @@ describe('a body that is broken', () => {
     const wire = await connectTo(at.port);
     wire.send(putHead('/memfs/kept', 'Content-Length: 100'));
     wire.socket.end('half');
-    expect(await wire.answer()).toMatchObject({ status: 400 });
+    expect(await wire.response()).toMatchObject({ status: 400 });
     const read = await get(at.port, '/files?path=/memfs/kept');
-    expect((await read.answer()).body.toString()).toBe('as it was');
+    expect((await read.response()).body.toString()).toBe('as it was');
   });
 });
 
@@ -205,7 +205,7 @@ describe('the pieces of a body', () => {
       if (chunked) wire.send(`${length.toString(16)}\r\n`);
       wire.send(body);
       if (chunked) wire.send('\r\n0\r\n\r\n');
-      expect(jsonOf(await wire.answer())).toEqual({ message: `Written ${length} bytes` });
+      expect(jsonOf(await wire.response())).toEqual({ message: `Written ${length} bytes` });
     }
     expect((await snapshot(path)).equals(Buffer.concat([body, body]))).toBe(true);
   });
@@ -220,7 +220,7 @@ describe('the pieces of a body', () => {
       // Each byte is a separate packet.
       await new Promise((resolve) => setImmediate(resolve));
     }
-    for (const wire of writers) expect((await wire.answer()).status).toBe(200);
+    for (const wire of writers) expect((await wire.response()).status).toBe(200);
     const text = (await snapshot(path)).toString();
     expect(text.length).toBe(4 * length);
     expect(text).toMatch(/^(a{500}|b{500}|c{500}|d{500}){4}$/);
@@ -241,13 +241,13 @@ describe('the pieces of a body', () => {
           wire.send(body.subarray(from, from + 4096));
           await new Promise((resolve) => setImmediate(resolve));
         }
-        expect((await wire.answer()).status).toBe(200);
+        expect((await wire.response()).status).toBe(200);
       }
     } finally {
       clearInterval(timer);
     }
     noise.send('0\r\n\r\n');
-    await noise.answer();
+    await noise.response();
     const text = (await snapshot(path)).toString();
     for (let round = 0; round < 10; round++) {
       expect(text).toContain(String.fromCharCode(65 + round).repeat(size));
@@ -282,7 +282,7 @@ describe('the pieces of a body', () => {
     }
     for (const wire of writers) {
       wire.send('0\r\n\r\n');
-      expect((await wire.answer()).status).toBe(200);
+      expect((await wire.response()).status).toBe(200);
     }
     const lines = (await snapshot(path)).toString().trimEnd().split('\n');
     expect(lines.length).toBe(3 * count);
@@ -302,7 +302,7 @@ describe('the pieces of a body', () => {
     await Promise.all(writers);
     await at.json('POST', `/end?path=${path}`);
     const history = await snapshot(path);
-    for (const wire of readers) expect((await wire.lastAnswer()).body.equals(history)).toBe(true);
+    for (const wire of readers) expect((await wire.lastResponse()).body.equals(history)).toBe(true);
     const pieces = history.toString().match(/<\d:\d+:-*>/g)!;
     expect(pieces.join('').length).toBe(history.length);
     expect(pieces.length).toBe(400);
@@ -349,8 +349,8 @@ describe('an invalid request', () => {
   ])('%s is refused in JSON and closed', async (_name, bytes, status) => {
     const wire = await connectTo(at.port);
     wire.send(bytes);
-    const answer = await wire.lastAnswer();
-    expect([answer.status, answer.complete, typeof jsonOf(answer).error]).toEqual([status, true, 'string']);
+    const response = await wire.lastResponse();
+    expect([response.status, response.complete, typeof jsonOf(response).error]).toEqual([status, true, 'string']);
     expect(await at.facts('/streamfs/never')).toBeUndefined();
   });
 
@@ -368,8 +368,8 @@ describe('an invalid request', () => {
   ])('contract 44: the path %j is refused', async (path, status) => {
     const wire = await connectTo(at.port);
     wire.send(`${putHead(path, 'Content-Length: 1')}x`);
-    const answer = await wire.answer();
-    expect([answer.status, typeof jsonOf(answer).error]).toEqual([status, 'string']);
+    const response = await wire.response();
+    expect([response.status, typeof jsonOf(response).error]).toEqual([status, 'string']);
   });
 
   it('contract 44: names with every other sign are names', async () => {
@@ -377,11 +377,11 @@ describe('an invalid request', () => {
       const path = `/streamfs/${name}`;
       await at.put(path, 'x');
       const wire = await get(at.port, `/stat?path=${encodeURIComponent(path)}`);
-      expect(jsonOf(await wire.answer())).toMatchObject({ name, size: 1 });
+      expect(jsonOf(await wire.response())).toMatchObject({ name, size: 1 });
     }
   });
 
-  it('a client that vanishes in the middle of its headers, its body or its answer affects nothing else', async () => {
+  it('a client that vanishes in the middle of its headers, its body or its response affects nothing else', async () => {
     for (const bytes of [
       '',
       'G',
@@ -413,24 +413,24 @@ describe('an invalid request', () => {
       wire.send(byte);
       await new Promise((resolve) => setImmediate(resolve));
     }
-    expect(jsonOf(await wire.answer())).toEqual({ message: 'Written 5 bytes' });
+    expect(jsonOf(await wire.response())).toEqual({ message: 'Written 5 bytes' });
     expect((await snapshot(path)).toString()).toBe('hello');
   });
 
   it('a request without a Host is refused, unless it is of HTTP/1.0', async () => {
     const wire = await connectTo(at.port);
     wire.send('GET /api/v1/version HTTP/1.1\r\n\r\n');
-    const answer = await wire.answer();
-    expect([answer.status, jsonOf(answer).code]).toEqual([400, 'BAD_REQUEST']);
+    const response = await wire.response();
+    expect([response.status, jsonOf(response).code]).toEqual([400, 'BAD_REQUEST']);
     const old = await connectTo(at.port);
     old.send('GET /api/v1/version HTTP/1.0\r\n\r\n');
-    expect(await old.lastAnswer()).toMatchObject({ status: 200, complete: true });
+    expect(await old.lastResponse()).toMatchObject({ status: 200, complete: true });
   });
 
   it('a target as for a proxy is that target', async () => {
     const wire = await connectTo(at.port);
     wire.send(`GET http://localhost/api/v1/version HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-    expect(await wire.answer()).toMatchObject({ status: 200 });
+    expect(await wire.response()).toMatchObject({ status: 200 });
   });
 
   it('hundreds of connections that send nothing delay no other', async () => {

@@ -61,8 +61,8 @@ function damaged(frames: readonly Buffer[], one: typeof damage extends fc.Arbitr
   return Buffer.concat(all);
 }
 
-/** An answer to a read, in pieces cut anywhere. */
-function answer(bytes: Buffer, cuts: readonly number[], from: number): FetchResponse {
+/** A response to a read, in pieces cut anywhere. */
+function response(bytes: Buffer, cuts: readonly number[], from: number): FetchResponse {
   const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b);
   const pieces = places.slice(1).map((end, index) => bytes.subarray(places[index], end));
   const headers = {
@@ -84,7 +84,7 @@ describe('a framed stream', () => {
   fuzz('that is damaged anyhow gives bytes that are right and in order, then its end or an error', 'frames', () =>
     fc.asyncProperty(stream, damage, fc.array(fc.nat(), { maxLength: 8 }), async ({ frames, from, to }, one, cuts) => {
       const bytes = damaged(frames, one);
-      const client = new StreamFSClient({ url: 'http://fake', fetch: async () => answer(bytes, cuts, from) });
+      const client = new StreamFSClient({ url: 'http://fake', fetch: async () => response(bytes, cuts, from) });
       let cursor = from;
       let last: FollowRecord | undefined;
       let gaps = 0;

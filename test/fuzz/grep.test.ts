@@ -69,8 +69,8 @@ beforeAll(async () => {
 afterAll(() => server.close(0));
 
 async function ask(method: string, path: string, body?: string | Uint8Array) {
-  const answer = await fetch(`${url}${path}`, { method, ...(body === undefined ? {} : { body }) });
-  return { status: answer.status, text: await answer.text() };
+  const response = await fetch(`${url}${path}`, { method, ...(body === undefined ? {} : { body }) });
+  return { status: response.status, text: await response.text() };
 }
 
 describe('a search for any pattern', () => {

@@ -3,18 +3,18 @@ import { connect, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { settled } from './wait.ts';
 
-/** A parsed answer. */
-export interface WireAnswer {
+/** A parsed response. */
+export interface WireResponse {
   status: number;
   /** Names in lower case. */
   headers: Record<string, string>;
   /** The body without chunked framing. */
   body: Buffer;
-  /** The sizes of the chunks, if the answer is chunked. */
+  /** The sizes of the chunks, if the response is chunked. */
   chunks: number[];
   /** Names in lower case; present once the last chunk has arrived. */
   trailers: Record<string, string> | undefined;
-  /** Whether the answer is complete. */
+  /** Whether the response is complete. */
   complete: boolean;
   /** The bytes after it. */
   rest: Buffer;
@@ -78,26 +78,26 @@ export class Wire {
     return this.text;
   }
 
-  /** The same, with the received bytes parsed as an answer. */
-  async lastAnswer(): Promise<WireAnswer> {
+  /** The same, with the received bytes parsed as a response. */
+  async lastResponse(): Promise<WireResponse> {
     const text = await this.closed();
-    const answer = parseAnswer(this.bytes, true);
-    if (answer === undefined) throw new Error(`no answer came: ${text.slice(0, 500)}`);
-    return answer;
+    const response = parseResponse(this.bytes, true);
+    if (response === undefined) throw new Error(`no response came: ${text.slice(0, 500)}`);
+    return response;
   }
 
-  /** Waits for a complete answer. */
-  async answer(): Promise<WireAnswer> {
-    return await this.wait('a complete answer', () => {
-      const answer = parseAnswer(this.bytes, this.isOver);
-      if (this.isOver && !answer?.complete) throw new Error(`the answer broke off: ${this.text.slice(0, 500)}`);
-      return answer?.complete ? answer : undefined;
+  /** Waits for a complete response. */
+  async response(): Promise<WireResponse> {
+    return await this.wait('a complete response', () => {
+      const response = parseResponse(this.bytes, this.isOver);
+      if (this.isOver && !response?.complete) throw new Error(`the response broke off: ${this.text.slice(0, 500)}`);
+      return response?.complete ? response : undefined;
     });
   }
 
-  /** Waits for the head of an answer. */
-  async head(): Promise<WireAnswer> {
-    return await this.wait('the head of an answer', () => parseAnswer(this.bytes, this.isOver));
+  /** Waits for the head of a response. */
+  async head(): Promise<WireResponse> {
+    return await this.wait('the head of a response', () => parseResponse(this.bytes, this.isOver));
   }
 
   /** Checks the condition again whenever data arrives. */
@@ -140,24 +140,24 @@ export async function get(port: number, path: string): Promise<Wire> {
   return wire;
 }
 
-/** The first answer in `bytes`, as far as it has arrived; undefined without a complete head. An answer to HEAD has no body. */
-export function parseAnswer(bytes: Buffer, isOver = false, isToHead = false): WireAnswer | undefined {
+/** The first response in `bytes`, as far as it has arrived; undefined without a complete head. A response to HEAD has no body. */
+export function parseResponse(bytes: Buffer, isOver = false, isToHead = false): WireResponse | undefined {
   const headEnd = bytes.indexOf('\r\n\r\n');
   if (headEnd < 0) return undefined;
   const [first = '', ...lines] = bytes.toString('latin1', 0, headEnd).split('\r\n');
   const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(first)?.[1]);
-  if (Number.isNaN(status)) throw new Error(`not an answer: ${JSON.stringify(first.slice(0, 200))}`);
+  if (Number.isNaN(status)) throw new Error(`not a response: ${JSON.stringify(first.slice(0, 200))}`);
   const headers = fieldsOf(lines);
   const content = bytes.subarray(headEnd + 4);
-  const answer = { status, headers, chunks: [], trailers: undefined };
+  const response = { status, headers, chunks: [], trailers: undefined };
   if (isToHead || status === 204 || status < 200)
-    return { ...answer, body: Buffer.alloc(0), complete: true, rest: content };
-  if (headers['transfer-encoding'] === 'chunked') return { ...answer, ...parseChunks(content) };
+    return { ...response, body: Buffer.alloc(0), complete: true, rest: content };
+  if (headers['transfer-encoding'] === 'chunked') return { ...response, ...parseChunks(content) };
   const { 'content-length': length } = headers;
-  if (length === undefined) return { ...answer, body: content, complete: isOver, rest: Buffer.alloc(0) };
+  if (length === undefined) return { ...response, body: content, complete: isOver, rest: Buffer.alloc(0) };
   const size = Number(length);
   const complete = content.length >= size;
-  return { ...answer, body: content.subarray(0, size), complete, rest: content.subarray(size) };
+  return { ...response, body: content.subarray(0, size), complete, rest: content.subarray(size) };
 }
 
 function fieldsOf(lines: readonly string[]): Record<string, string> {
@@ -170,7 +170,7 @@ function fieldsOf(lines: readonly string[]): Record<string, string> {
 }
 
 /** Parses a chunked body, and throws if it is malformed. */
-function parseChunks(content: Buffer): Pick<WireAnswer, 'body' | 'chunks' | 'trailers' | 'complete' | 'rest'> {
+function parseChunks(content: Buffer): Pick<WireResponse, 'body' | 'chunks' | 'trailers' | 'complete' | 'rest'> {
   const chunks: number[] = [];
   const parts: Buffer[] = [];
   for (let at = 0; ; ) {

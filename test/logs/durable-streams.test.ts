@@ -13,9 +13,9 @@ async function nodes(count = 2) {
   let requests = 0;
   const send = async (method: string, target: string, body?: string, headers: Headers = {}) => {
     const node: Running = all[requests++ % count]!;
-    const answer = await node.call(method, `/api/v1x${target}`, { ...(body === undefined ? {} : { body }), headers });
-    const { 'stream-next-offset': next, 'stream-closed': closed } = answer.headers as Headers;
-    return { ...answer, next: next as string, closed };
+    const response = await node.call(method, `/api/v1x${target}`, { ...(body === undefined ? {} : { body }), headers });
+    const { 'stream-next-offset': next, 'stream-closed': closed } = response.headers as Headers;
+    return { ...response, next: next as string, closed };
   };
   const typed = (type: string, more: Headers = {}) => ({ 'Content-Type': type, ...more });
   return { send, typed, call: all[0]!.call };

@@ -32,15 +32,15 @@ describe('contract 106: nodes that share a log', () => {
   it('have the same bytes, offsets, chunks and generation of what each of them writes', async () => {
     const { nodes } = await cluster(3);
     const texts = Array.from({ length: 60 }, (_, n) => `<${n}:${'x'.repeat(n)}>`);
-    const answers = await Promise.all(texts.map((text, n) => put(nodes[n % 3]!, text)));
+    const responses = await Promise.all(texts.map((text, n) => put(nodes[n % 3]!, text)));
     const [first, ...others] = await Promise.all(nodes.map((node) => snapshot(node)));
     for (const other of others) expect(other).toBe(first);
     expect(first).toHaveLength(texts.join('').length);
-    answers.forEach(({ headers, status }, n) => {
+    responses.forEach(({ headers, status }, n) => {
       const end = Number(headers['x-stream-end-offset']);
       expect([status, first!.slice(end - texts[n]!.length, end)]).toEqual([200, texts[n]]);
     });
-    expect(new Set(answers.map(({ headers }) => headers['x-stream-generation'])).size).toBe(1);
+    expect(new Set(responses.map(({ headers }) => headers['x-stream-generation'])).size).toBe(1);
     for (const node of nodes) {
       const { size, meta } = await facts(node);
       expect([size, meta.Content.total_chunks]).toEqual([first!.length, '60']);
@@ -200,10 +200,10 @@ describe('contract 106: nodes that share a log', () => {
     const { nodes } = await cluster(2);
     for (let n = 0; n < 10; n++) await nodes[n % 2]!.call('PUT', `/files?path=/s/dir/${n}`, { body: 'x' });
     const list = async (query: string) => {
-      const answer = (await nodes[0]!.call('GET', `/directories?path=/s/dir${query}`)).json() as {
+      const response = (await nodes[0]!.call('GET', `/directories?path=/s/dir${query}`)).json() as {
         files?: { name: string }[];
       };
-      return answer.files?.map(({ name }) => name);
+      return response.files?.map(({ name }) => name);
     };
     expect(await list('')).toEqual([...'0123456789']);
     expect(await list('&limit=3&after=4')).toEqual(['5', '6', '7']);
@@ -283,9 +283,9 @@ describe('contract 106: nodes that share a log', () => {
     await put(a, full);
     expect((await facts(b)).size).toBe(full.length + 1);
     let isDone = false;
-    const waiting = put(b, 'z').then((answer) => {
+    const waiting = put(b, 'z').then((response) => {
       isDone = true;
-      return answer;
+      return response;
     });
     expect((await put(a, 'from the other node')).status).toBe(200);
     expect(isDone).toBe(false);

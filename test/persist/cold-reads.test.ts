@@ -147,12 +147,12 @@ describe('reads of what memory has no more', () => {
       await at.call('POST', `/end?path=${path}`);
       const { stream } = await inner(at, `/${name}`);
       const wanted = all.length - 3 * 65_536;
-      const answer = await fetch(
+      const response = await fetch(
         `http://${at.host}:${at.port}/api/v1/files?path=${path}&stream=true&last=${3 * 65_536}`,
       );
-      const body = Buffer.from(await answer.arrayBuffer());
-      const offset = Number(answer.headers.get('x-stream-offset'));
-      const header = Number(answer.headers.get('x-stream-header') ?? 0);
+      const body = Buffer.from(await response.arrayBuffer());
+      const offset = Number(response.headers.get('x-stream-offset'));
+      const header = Number(response.headers.get('x-stream-header') ?? 0);
       expect(offset, name).toBeGreaterThanOrEqual(wanted);
       expect(offset, `${name} joins on the disk`).toBeLessThan(stream.startOffset);
       expect(stream.format?.boundaryFrom(offset), `${name} joins at a place to begin`).toBe(offset);
@@ -165,11 +165,11 @@ describe('reads of what memory has no more', () => {
     await written(at);
     const { handle_id } = (await at.call('POST', '/handles/open?path=/s/long&flags=0')).json();
     for (const offset of [0, 5, 100_000, 400_001, ALL.length - 3]) {
-      const answer = await at.call('GET', `/handles/${handle_id}/read?offset=${offset}&size=3000`);
-      const expected = ALL.slice(offset, offset + answer.body.length);
-      expect(answer.status).toBe(200);
-      expectSame(answer.text, expected);
-      expect(answer.body.length).toBeGreaterThan(0);
+      const response = await at.call('GET', `/handles/${handle_id}/read?offset=${offset}&size=3000`);
+      const expected = ALL.slice(offset, offset + response.body.length);
+      expect(response.status).toBe(200);
+      expectSame(response.text, expected);
+      expect(response.body.length).toBeGreaterThan(0);
     }
   });
 
@@ -201,9 +201,9 @@ describe('reads of what memory has no more', () => {
       await at.call('POST', '/api/v1x/text', { headers: { 'Content-Type': 'text/plain' }, body });
     }
     await at.call('POST', '/api/v1x/text', { headers: { 'Stream-Closed': 'true' } });
-    const { text, answers } = await events(at, '/text');
+    const { text, responses } = await events(at, '/text');
     expectSame(text, letters.toString());
-    expect(answers).toBe(2);
+    expect(responses).toBe(2);
   });
 
   it('contract 105, 107: messages of JSON come from the disk whole, the long ones too', async () => {
@@ -302,9 +302,9 @@ async function* pages(at: Running, path: string, live: string) {
 /** Everything sent as events to a client that reconnects until the stream is closed. */
 async function events(at: Running, path: string) {
   let offset = '-1';
-  let answers = 0;
+  let responses = 0;
   const data: string[] = [];
-  for (let isClosed = false; !isClosed; answers++) {
+  for (let isClosed = false; !isClosed; responses++) {
     const live = await follow(at.port, `/api/v1x${path}?offset=${offset}&live=sse`);
     expect(live.res.statusCode).toBe(200);
     for (const event of Buffer.from(await live.end(), 'latin1')
@@ -319,5 +319,5 @@ async function events(at: Running, path: string) {
       isClosed = streamClosed === true;
     }
   }
-  return { text: data.join(''), data, answers };
+  return { text: data.join(''), data, responses };
 }

@@ -58,7 +58,7 @@ async function contentAt(disk: SimulatedDisk) {
 
 const bytesOf = (disk: SimulatedDisk, path: string) => disk.files.get(path)!.bytes;
 
-describe('a log that was closed in order', () => {
+describe('a log that was closed cleanly', () => {
   it('is opened from one file, and is what its journals say', async () => {
     const disk = await closedLog(2100);
     const other = disk.kill();

@@ -12,8 +12,8 @@ describe('POST /digest', () => {
   ])('contract 66: %s of %j is %s', async (algorithm, content, digest) => {
     const { call, post } = await start();
     await call('PUT', '/files?path=/mem/a', { body: content });
-    const answer = await post('/digest', { algorithm, path: '/mem/a' });
-    expect([answer.status, answer.json()]).toEqual([200, { algorithm, path: '/mem/a', digest }]);
+    const response = await post('/digest', { algorithm, path: '/mem/a' });
+    expect([response.status, response.json()]).toEqual([200, { algorithm, path: '/mem/a', digest }]);
   });
 
   it('digests content of many pieces', async () => {
@@ -29,8 +29,8 @@ describe('POST /digest', () => {
   it('a path that cannot be digested is refused', async () => {
     const { post } = await start({ mounted: { '/mem': 'memfs', '/dev': 'devfs' } });
     const refused = async (json: unknown) => {
-      const answer = await post('/digest', json);
-      return [answer.status, answer.json().error];
+      const response = await post('/digest', json);
+      return [response.status, response.json().error];
     };
     expect(await refused({ algorithm: 'sha1', path: '/mem/a' })).toEqual([
       400,

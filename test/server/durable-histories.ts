@@ -122,25 +122,25 @@ class World {
 
   async #create(target: string, of: Form, each: string[]): Promise<void> {
     const known = this.#streams.get(target);
-    const answer = await this.#call('PUT', target, {
+    const response = await this.#call('PUT', target, {
       body: each.length === 0 ? '' : bodyOf(of, each),
       type: FORMS[of],
     });
     if (known !== undefined) {
       // Creating the same stream again is no error, and changes nothing. A fork is another stream, and a name with forks is not free.
-      expect([target, answer.status]).toEqual([
+      expect([target, response.status]).toEqual([
         target,
         !known.removed && known.form === of && !known.closed && known.source === undefined ? 200 : 409,
       ]);
       return;
     }
-    expect(answer.status).toBe(201);
+    expect(response.status).toBe(201);
     await this.#add({
       name: target,
       form: of,
       source: undefined,
       closed: false,
-      pieces: each.length === 0 ? [] : [{ content: each, next: answer.next }],
+      pieces: each.length === 0 ? [] : [{ content: each, next: response.next }],
     });
   }
 
@@ -158,35 +158,35 @@ class World {
     if (expected !== undefined) headers['Stream-Expected-Offset'] = expected.next;
     const parts = { body: bodyOf(of, each), type: FORMS[of], headers };
     if (each.length === 0) parts.body = '';
-    const answer = await this.#call('POST', target, parts);
+    const response = await this.#call('POST', target, parts);
     if (known === undefined || known.removed) {
-      expect(answer.status).toBe(known === undefined ? 404 : 410);
+      expect(response.status).toBe(known === undefined ? 404 : 410);
       return;
     }
     if (known.closed) {
       // Closing a closed stream is no error unless there is something to append.
-      expect(answer.status).toBe(each.length === 0 ? 204 : 409);
+      expect(response.status).toBe(each.length === 0 ? 204 : 409);
       return;
     }
     if (expected !== undefined && expected !== end) {
-      expect([answer.status, answer.next]).toEqual([409, end?.next]);
+      expect([response.status, response.next]).toEqual([409, end?.next]);
       return;
     }
-    expect([200, 204]).toContain(answer.status);
-    if (each.length > 0) known.pieces.push({ content: each, next: answer.next });
+    expect([200, 204]).toContain(response.status);
+    if (each.length > 0) known.pieces.push({ content: each, next: response.next });
     if (close) known.closed = true;
     if (!repeat) return;
     const again = await this.#call('POST', target, parts);
-    expect([again.status, again.next]).toEqual([204, answer.next]);
+    expect([again.status, again.next]).toEqual([204, response.next]);
   }
 
   async #remove(known: ModelStream | undefined, target: string): Promise<void> {
-    const answer = await this.#call('DELETE', target, {});
+    const response = await this.#call('DELETE', target, {});
     if (known === undefined || known.removed) {
-      expect(answer.status).toBe(known === undefined ? 404 : 410);
+      expect(response.status).toBe(known === undefined ? 404 : 410);
       return;
     }
-    expect(answer.status).toBe(204);
+    expect(response.status).toBe(204);
     known.removed = true;
     this.#release(known);
   }
@@ -205,16 +205,16 @@ class World {
     const point = source?.pieces[at];
     const headers: Record<string, string> = { 'Stream-Forked-From': `/v1/stream/${from}` };
     if (point !== undefined) headers['Stream-Fork-Offset'] = point.next;
-    const answer = await this.#call('PUT', target, {
+    const response = await this.#call('PUT', target, {
       headers,
       type: source === undefined ? undefined : FORMS[source.form],
       body: '',
     });
     if (source === undefined || source.removed) {
-      expect([source === undefined ? 404 : 409, 410]).toContain(answer.status);
+      expect([source === undefined ? 404 : 409, 410]).toContain(response.status);
       return;
     }
-    expect(answer.status).toBe(201);
+    expect(response.status).toBe(201);
     source.forks++;
     const pieces = point === undefined ? source.pieces : source.pieces.slice(0, at + 1);
     await this.#add({ name: target, form: source.form, source, closed: false, pieces: [...pieces] });
@@ -288,11 +288,11 @@ class World {
     target: string,
     { body, type, headers = {} }: { body?: string; type?: string | undefined; headers?: Record<string, string> },
   ) {
-    const answer = await this.#running.call(method, `/api/v1x/${target}`, {
+    const response = await this.#running.call(method, `/api/v1x/${target}`, {
       ...(body === undefined ? {} : { body }),
       headers: { ...(type === undefined ? {} : { 'Content-Type': type }), ...headers },
     });
-    return { status: answer.status, next: answer.headers['stream-next-offset'] as string };
+    return { status: response.status, next: response.headers['stream-next-offset'] as string };
   }
 }
 
@@ -346,7 +346,7 @@ async function catchUp(
   }
 }
 
-/** Follows by server-sent events, and reconnects when an answer ends. */
+/** Follows by server-sent events, and reconnects when a response ends. */
 async function eventsOf(
   port: number,
   one: ModelStream,

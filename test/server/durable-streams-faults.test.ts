@@ -54,14 +54,14 @@ describe('Durable Streams: a connection that is cut', () => {
   });
 });
 
-describe('Durable Streams: an answer with server-sent events that ends after its time', () => {
+describe('Durable Streams: a response with server-sent events that ends after its time', () => {
   it('contract 105: ends behind a whole event, and who comes back at its offset misses nothing', async () => {
     const { call, port } = await withStreams({ durableStreams: { ...durableStreams, sseLifetime: 20 } });
     await call('PUT', '/api/v1x/a', { headers: TEXT });
     let offset = '-1';
     let got = '';
-    let answers = 0;
-    for (let n = 0; got.length < 600; answers++) {
+    let responses = 0;
+    for (let n = 0; got.length < 600; responses++) {
       const live = await follow(port, `/api/v1x/a?offset=${offset}&live=sse`);
       for (const until = n + 20; n < until && n < 200; n++) {
         await call('POST', '/api/v1x/a', { body: String(n).padStart(3, '0'), headers: TEXT });
@@ -72,7 +72,7 @@ describe('Durable Streams: an answer with server-sent events that ends after its
       got += [...text.matchAll(/event: data\ndata:(\d+)\n\n/g)].map(([, data]) => data).join('');
       offset = [...text.matchAll(/"streamNextOffset":"(\w+)"/g)].at(-1)?.[1] ?? offset;
     }
-    expect(answers).toBeGreaterThan(5);
+    expect(responses).toBeGreaterThan(5);
     expect(got).toBe(Array.from({ length: 200 }, (_, n) => String(n).padStart(3, '0')).join(''));
   });
 
@@ -152,9 +152,9 @@ describe('Durable Streams: what it shares with every request', () => {
         connection.send(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n${field}\r\n`);
         return connection.closed();
       };
-      /** The content of an answer, independent of the order of its headers, without values that differ between answers. */
-      const told = (answer: string) => {
-        const [head = '', ...rest] = answer.split('\r\n\r\n');
+      /** The content of a response, independent of the order of its headers, without values that differ between responses. */
+      const told = (response: string) => {
+        const [head = '', ...rest] = response.split('\r\n\r\n');
         const fields = head.split('\r\n').filter((line) => !/^(Date|X-Request-Id|Keep-Alive):/i.test(line));
         return { fields: fields.map((line) => line.toLowerCase()).sort(), rest };
       };
@@ -204,9 +204,9 @@ describe('Durable Streams: what it shares with every request', () => {
     await call('PUT', '/api/v1x/a', { body: 'one', headers: { ...TEXT, 'Stream-Closed': 'true' } });
     const connection = await connectTo(port);
     connection.send('GET /v1/stream/a?offset=-1&live=sse HTTP/1.0\r\nHost: localhost\r\n\r\n');
-    const answer = await connection.closed();
-    expect(answer.toLowerCase()).not.toContain('transfer-encoding');
-    expect(answer).toMatch(/\r\n\r\nevent: data\ndata:one\n\nevent: control\n[\s\S]*\n\n$/);
+    const response = await connection.closed();
+    expect(response.toLowerCase()).not.toContain('transfer-encoding');
+    expect(response).toMatch(/\r\n\r\nevent: data\ndata:one\n\nevent: control\n[\s\S]*\n\n$/);
   });
 
   it('contract 105: CR and CRLF of a text come as line feeds over server-sent events, and as they are otherwise', async () => {

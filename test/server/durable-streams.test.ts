@@ -16,15 +16,15 @@ const withStreams = (options: StartOptions = {}, config: Record<string, unknown>
 
 type Parts = { body?: string | Uint8Array; headers?: Record<string, string>; type?: string };
 
-/** Requests below the prefix, and the content of their answers. */
+/** Requests below the prefix, and the content of their responses. */
 function client({ call }: Running) {
   const send = async (method: string, target: string, { type, headers = {}, body }: Parts = {}) => {
-    const answer = await call(method, `/api/v1x${target}`, {
+    const response = await call(method, `/api/v1x${target}`, {
       ...(body === undefined ? {} : { body }),
       headers: { ...(type === undefined ? {} : { 'Content-Type': type }), ...headers },
     });
-    const { status, text, headers: of } = answer;
-    return { status, text, headers: of, next: of['stream-next-offset'] as string, json: answer.json };
+    const { status, text, headers: of } = response;
+    return { status, text, headers: of, next: of['stream-next-offset'] as string, json: response.json };
   };
   return {
     send,
@@ -161,9 +161,9 @@ describe('Durable Streams: the source of a fork', () => {
     ];
     for (const [source, status, says] of cases) {
       const headers = { 'Stream-Forked-From': source, Host: 'files.example:8080' };
-      const answer = await put('/f', 'text/plain', '', headers);
-      expect([source, answer.status, answer.text]).toEqual([source, status, expect.stringContaining(says)]);
-      expect(answer.text).not.toContain('secret');
+      const response = await put('/f', 'text/plain', '', headers);
+      expect([source, response.status, response.text]).toEqual([source, status, expect.stringContaining(says)]);
+      expect(response.text).not.toContain('secret');
     }
   });
 });
@@ -460,7 +460,7 @@ describe('Durable Streams: appends that expect where the stream ends', () => {
 
 describe('Durable Streams: text of other charsets', () => {
   const sseData = (text: string) => [...text.matchAll(/^event: data\ndata:(.*)$/gm)].map(([, data]) => data).join('');
-  /** Raw bytes: an answer as text would already be decoded as UTF-8. */
+  /** Raw bytes: a response as text would already be decoded as UTF-8. */
   const octets = Uint8Array.from({ length: 256 }, (_, n) => n);
 
   it.each([
@@ -600,7 +600,7 @@ describe('Durable Streams: who may do what', () => {
     expect((await put('/mine', 'text/plain', '', { ...fork, ...bearer('a') })).status).toBe(201);
   });
 
-  it('contract 99, 105: sends a type outside the list on its own answers alone, under a policy in which nothing runs', async () => {
+  it('contract 99, 105: sends a type outside the list on its own responses alone, under a policy in which nothing runs', async () => {
     const running = await withStreams();
     const { put, get } = client(running);
     await put('/h', 'text/html', '<script>alert(1)</script>');
@@ -695,8 +695,8 @@ describe('Durable Streams: one stream, two protocols', () => {
     expect((await post('/a', 'text/plain', 'whole\n')).next.endsWith('0019')).toBe(true);
     const by = { 'Producer-Id': 'p', 'Producer-Epoch': '0', 'Producer-Seq': '0' };
     for (const status of [200, 204]) {
-      const { next, ...answer } = await post('/a', 'text/plain', 'two\nlines', by);
-      expect([answer.status, next.slice(-4)]).toEqual([status, '0029']);
+      const { next, ...response } = await post('/a', 'text/plain', 'two\nlines', by);
+      expect([response.status, next.slice(-4)]).toEqual([status, '0029']);
     }
     expect((await send('POST', '/a', { headers: { 'Stream-Closed': 'true' } })).next.endsWith('0029')).toBe(true);
     expect((await get('/a')).text).toBe('first\nsecond\nwhole\ntwo\nlines\n');

@@ -1,6 +1,6 @@
 /**
  * The parser of an `EventSource`, after WHATWG HTML section 9.2.6, independent of the server's code: what a page would receive
- * from an answer.
+ * from a response.
  */
 
 interface PageEvent {

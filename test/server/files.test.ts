@@ -47,9 +47,9 @@ describe('files', () => {
     const { call } = await start();
     for (const name of ['offset', 'size']) {
       for (const value of ['x', '1.5', '99999999999999999999', '0x10']) {
-        const answer = await call('GET', `/files?path=/mem/a&${name}=${value}`);
-        expect([value, answer.status]).toEqual([value, 400]);
-        expect(answer.json().error).toMatch(new RegExp(`^invalid ${name} parameter`));
+        const response = await call('GET', `/files?path=/mem/a&${name}=${value}`);
+        expect([value, response.status]).toEqual([value, 400]);
+        expect(response.json().error).toMatch(new RegExp(`^invalid ${name} parameter`));
       }
     }
   });
@@ -80,11 +80,11 @@ describe('files', () => {
   it('contract 71: a PUT body is raw whatever its type says', async () => {
     const { call } = await start();
     for (const type of ['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']) {
-      const answer = await call('PUT', '/files?path=/mem/a', {
+      const response = await call('PUT', '/files?path=/mem/a', {
         body: '{"data":"x"}',
         headers: { 'Content-Type': type },
       });
-      expect(answer.json().message).toBe('Written 12 bytes');
+      expect(response.json().message).toBe('Written 12 bytes');
       expect((await call('GET', '/files?path=/mem/a')).text).toBe('{"data":"x"}');
     }
   });
@@ -144,8 +144,8 @@ describe('files', () => {
 
   it('stream=true and snapshot=true together are refused', async () => {
     const { call } = await start();
-    const answer = await call('GET', '/files?path=/mem/a&stream=true&snapshot=true');
-    expect([answer.status, answer.json().error]).toEqual([
+    const response = await call('GET', '/files?path=/mem/a&stream=true&snapshot=true');
+    expect([response.status, response.json().error]).toEqual([
       400,
       'invalid snapshot parameter: give either stream=true or snapshot=true, not both',
     ]);
@@ -153,8 +153,8 @@ describe('files', () => {
 
   it('two starting points together are refused', async () => {
     const { call } = await start();
-    const answer = await call('GET', '/files?path=/mem/a&stream=true&from=live&last=1KB');
-    expect(answer.json().error).toMatch(/^invalid last parameter: only one of from, offset, last and last_lines/);
+    const response = await call('GET', '/files?path=/mem/a&stream=true&from=live&last=1KB');
+    expect(response.json().error).toMatch(/^invalid last parameter: only one of from, offset, last and last_lines/);
   });
 });
 
@@ -177,8 +177,8 @@ describe('the limit of bodies', () => {
     const server = await start({ maxRequestBodyBytes: 1000 });
     const body = JSON.stringify({ newPath: 'x'.repeat(2000) });
     for (const headers of [{}, { 'Transfer-Encoding': 'chunked' }]) {
-      const answer = await server.call('POST', '/rename?path=/mem/a', { body, headers });
-      expect([answer.status, answer.json()]).toEqual([
+      const response = await server.call('POST', '/rename?path=/mem/a', { body, headers });
+      expect([response.status, response.json()]).toEqual([
         413,
         {
           limit: 'body_size',
@@ -190,10 +190,10 @@ describe('the limit of bodies', () => {
     }
   });
 
-  it('contract 70: a client that sends 64 MiB too many still gets its answer', async () => {
+  it('contract 70: a client that sends 64 MiB too many still gets its response', async () => {
     const server = await start({ maxRequestBodyBytes: 1000 });
-    const answer = await server.call('PUT', '/files?path=/mem/a', { body: Buffer.alloc(64 * 1024 * 1024) });
-    expect(answer.status).toBe(413);
+    const response = await server.call('PUT', '/files?path=/mem/a', { body: Buffer.alloc(64 * 1024 * 1024) });
+    expect(response.status).toBe(413);
     expect((await server.call('GET', '/health')).status).toBe(200);
   });
 });

@@ -34,7 +34,7 @@ describe('requests after a live read', () => {
     await waitFor(() => readersOf(server) === 0);
   });
 
-  it('is not carried out: the answer says that it is the last', async () => {
+  it('is not carried out: the response says that it is the last', async () => {
     const server = await start(STREAMS);
     const one = await connectTo(server.port);
     one.send(`${LIVE}\r\n${put('/s/with', 'x')}`);
@@ -50,7 +50,7 @@ describe('requests after a live read', () => {
   });
 });
 
-describe('requests that are sent without waiting for answers', () => {
+describe('requests that are sent without waiting for responses', () => {
   it('are carried out one after the other', async () => {
     const server = await start(STREAMS);
     const one = await connectTo(server.port);
@@ -84,7 +84,7 @@ describe('requests that are sent without waiting for answers', () => {
     expect(await one.closed()).toContain('BODY_BROKE_OFF');
   });
 
-  it('are limited: a connection with one too many gets the answers before it, a refusal, and is closed', async () => {
+  it('are limited: a connection with one too many gets the responses before it, a refusal, and is closed', async () => {
     const memory = new MemoryBudget(64 * 1024 * 1024);
     const counters = new LimitCounters();
     const server = await start({ ...STREAMS, memory, counters });

@@ -17,8 +17,8 @@ async function withFiles(files: Record<string, string>, options = {}): Promise<R
 describe('POST /grep', () => {
   it('contract 66: finds the lines of a file', async () => {
     const { post } = await withFiles({ '/mem/a': 'one\r\ntwo\nthree\n\nfour two' });
-    const answer = await post('/grep', { path: '/mem/a', pattern: '^t|two$' });
-    expect(answer.json()).toEqual({
+    const response = await post('/grep', { path: '/mem/a', pattern: '^t|two$' });
+    expect(response.json()).toEqual({
       matches: [
         { file: '/mem/a', line: 2, content: 'two' },
         { file: '/mem/a', line: 3, content: 'three' },
@@ -49,10 +49,10 @@ describe('POST /grep', () => {
 
   it('contract 66: stream sends each match as a line of JSON, then a summary', async () => {
     const { post } = await withFiles({ '/mem/a': 'x1\ny\nx2' });
-    const answer = await post('/grep', { path: '/mem/a', pattern: 'x', stream: true });
-    expect(answer.headers['content-type']).toBe('application/x-ndjson');
+    const response = await post('/grep', { path: '/mem/a', pattern: 'x', stream: true });
+    expect(response.headers['content-type']).toBe('application/x-ndjson');
     expect(
-      answer.text
+      response.text
         .trimEnd()
         .split('\n')
         .map((line) => JSON.parse(line)),
@@ -66,8 +66,8 @@ describe('POST /grep', () => {
   it('a path that cannot be searched is refused with the texts of the original', async () => {
     const { post } = await withFiles({ '/mem/a': 'x' });
     const refused = async (json: unknown) => {
-      const answer = await post('/grep', json);
-      return [answer.status, answer.json().error];
+      const response = await post('/grep', json);
+      return [response.status, response.json().error];
     };
     expect(await refused({ path: '/mem', pattern: 'x' })).toEqual([
       400,
@@ -98,15 +98,15 @@ describe('POST /grep', () => {
     const watch = search.then(() => {
       over = true;
     });
-    let answers = 0;
+    let responses = 0;
     while (!over) {
       expect((await call('GET', '/health')).status).toBe(200);
-      answers++;
+      responses++;
     }
     await watch;
-    expect(answers).toBeGreaterThan(10);
-    const answer = await search;
-    expect([answer.status, answer.json()]).toEqual([
+    expect(responses).toBeGreaterThan(10);
+    const response = await search;
+    expect([response.status, response.json()]).toEqual([
       400,
       {
         error: 'grep failed: search took longer than 0.7 seconds: use a simpler pattern or search less',
@@ -117,8 +117,8 @@ describe('POST /grep', () => {
 
   it('a streamed search that takes too long ends with a summary that says so', async () => {
     const { post } = await withFiles({ '/mem/a': `b\n${'a'.repeat(60)}!` }, { grepTimeLimit: 300 });
-    const answer = await post('/grep', { path: '/mem', pattern: '^(a+)+$', stream: true, recursive: true });
-    expect(JSON.parse(answer.text)).toMatchObject({ type: 'summary', count: 0, code: 'GREP_TOO_SLOW' });
+    const response = await post('/grep', { path: '/mem', pattern: '^(a+)+$', stream: true, recursive: true });
+    expect(JSON.parse(response.text)).toMatchObject({ type: 'summary', count: 0, code: 'GREP_TOO_SLOW' });
   });
 
   it('contract 42, 47: a recursive grep of a streamfs finds README and skips streams; a stream is refused', async () => {

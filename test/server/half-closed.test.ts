@@ -56,7 +56,7 @@ async function ask(kind: WireKind, server: Running, requests: string): Promise<B
   return Buffer.concat(pieces);
 }
 
-const bodyOf = (answer: Buffer) => answer.subarray(answer.indexOf('\r\n\r\n') + 4);
+const bodyOf = (response: Buffer) => response.subarray(response.indexOf('\r\n\r\n') + 4);
 
 function unchunked(body: Buffer): Buffer {
   const pieces: Buffer[] = [];
@@ -92,15 +92,15 @@ describe.each(WIRES)('a client that has closed its side, %s', (kind) => {
   ])('gets all of %s', async (_, target, version, headers) => {
     const server = await begin(kind);
     await fill(server, true);
-    const answer = await ask(kind, server, `GET ${target} HTTP/${version}\r\nHost: x\r\n${headers}\r\n`);
-    const isChunked = answer.subarray(0, 2000).toString('latin1').includes('Transfer-Encoding: chunked');
-    const body = isChunked ? unchunked(bodyOf(answer)) : bodyOf(answer);
+    const response = await ask(kind, server, `GET ${target} HTTP/${version}\r\nHost: x\r\n${headers}\r\n`);
+    const isChunked = response.subarray(0, 2000).toString('latin1').includes('Transfer-Encoding: chunked');
+    const body = isChunked ? unchunked(bodyOf(response)) : bodyOf(response);
     expect([body.length, body.equals(CONTENT)]).toEqual([SIZE, true]);
-    if (isChunked) expect(answer.subarray(-200).toString('latin1')).toContain('X-Stream-End: ended');
+    if (isChunked) expect(response.subarray(-200).toString('latin1')).toContain('X-Stream-End: ended');
     await waitFor(() => readersOf(server) === 0);
   });
 
-  it('gets the answers to all it has asked, in order', async () => {
+  it('gets the responses to all it has asked, in order', async () => {
     const server = await begin(kind);
     const put = (path: string, n: number) =>
       `PUT /api/v1/files?path=${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n${n}\n`;
@@ -112,7 +112,7 @@ describe.each(WIRES)('a client that has closed its side, %s', (kind) => {
     expect(Buffer.concat((await server.mounts.snapshot('/s/a', {})).parts).toString()).toBe('0\n1\n3\n');
   });
 
-  it('contract 20: gets the answer to an append that has to wait', async () => {
+  it('contract 20: gets the response to an append that has to wait', async () => {
     const small = { fstype: 'streamfs', config: { ring_buffer_size: '64KB', channel_buffer_size: '64KB' } };
     for (const more of ['', 'X-Request-Id: 1\r\n']) {
       for (const length of [64 * 1024, 100 * 1024]) {
@@ -121,13 +121,13 @@ describe.each(WIRES)('a client that has closed its side, %s', (kind) => {
         if (source.kind !== 'live') throw new Error('not live');
         await server.mounts.write('/s/a', Buffer.alloc(64 * 1024));
         const head = `PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\n${more}Content-Length: ${length}\r\n\r\n`;
-        const answer = ask(kind, server, head + 'x'.repeat(length));
+        const response = ask(kind, server, head + 'x'.repeat(length));
         let read = 0;
         while (read < length + 64 * 1024) {
           const record = await source.reader.read();
           if (record.type === 'data') read += record.data.length;
         }
-        expect((await answer).toString()).toContain(`Written ${length} bytes`);
+        expect((await response).toString()).toContain(`Written ${length} bytes`);
         source.reader.close();
         await server.stop();
       }
@@ -142,10 +142,10 @@ describe.each(WIRES)('a client that has closed its side, %s', (kind) => {
       ['1.1', 'X-Request-Id: 1\r\n'],
       ['1.0', ''],
     ] as const) {
-      const answer = await ask(kind, server, `GET ${LIVE} HTTP/${version}\r\nHost: x\r\n${headers}\r\n`);
-      const body = version === '1.1' ? unchunked(bodyOf(answer)) : bodyOf(answer);
+      const response = await ask(kind, server, `GET ${LIVE} HTTP/${version}\r\nHost: x\r\n${headers}\r\n`);
+      const body = version === '1.1' ? unchunked(bodyOf(response)) : bodyOf(response);
       expect([body.length, body.equals(CONTENT)]).toEqual([SIZE, true]);
-      if (version === '1.1') expect(answer.subarray(-200).toString('latin1')).toContain('X-Stream-End: closed');
+      if (version === '1.1') expect(response.subarray(-200).toString('latin1')).toContain('X-Stream-End: closed');
     }
     await waitFor(() => readersOf(server) === 0);
   });

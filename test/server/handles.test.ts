@@ -7,9 +7,9 @@ import { follow, type Running, start } from './harness.ts';
 const STREAMS = { mounted: { '/s': 'streamfs', '/mem': 'memfs' } };
 
 async function open(server: Running, path: string, parameters = ''): Promise<number> {
-  const answer = await server.call('POST', `/handles/open?path=${path}${parameters}`);
-  expect(answer.status).toBe(200);
-  return answer.json().handle_id as number;
+  const response = await server.call('POST', `/handles/open?path=${path}${parameters}`);
+  expect(response.status).toBe(200);
+  return response.json().handle_id as number;
 }
 
 const write = (server: Running, path: string, body: string) => server.call('PUT', `/files?path=${path}`, { body });
@@ -37,9 +37,9 @@ describe('opening a handle', () => {
     const server = await start(STREAMS);
     for (const flags of [8, 16, 64, 2 | 64 | 512, 0x7fffffff]) await open(server, '/s/live', `&flags=${flags}`);
     for (const parameter of ['flags=rw', 'flags=-1', 'flags=2147483648', 'lease=0', 'lease=soon', 'mode=9999']) {
-      const answer = await server.call('POST', `/handles/open?path=/s/live&${parameter}`);
-      expect([parameter, answer.status, answer.json().code]).toEqual([parameter, 400, 'INVALID_PARAMETER']);
-      expect(answer.json().error).toContain(`invalid ${parameter.split('=')[0]} parameter`);
+      const response = await server.call('POST', `/handles/open?path=/s/live&${parameter}`);
+      expect([parameter, response.status, response.json().code]).toEqual([parameter, 400, 'INVALID_PARAMETER']);
+      expect(response.json().error).toContain(`invalid ${parameter.split('=')[0]} parameter`);
     }
   });
 
@@ -100,8 +100,8 @@ describe('opening a handle', () => {
 
   it('an id that is no number is 400, and an unknown operation 404', async () => {
     const { call } = await start();
-    const answer = await call('GET', '/handles/abc/read');
-    expect([answer.status, answer.json().error]).toEqual([400, 'invalid handle ID: must be a number']);
+    const response = await call('GET', '/handles/abc/read');
+    expect([response.status, response.json().error]).toEqual([400, 'invalid handle ID: must be a number']);
     expect((await call('GET', '/handles/abc')).status).toBe(400);
     expect((await call('GET', '/handles/1/fly')).status).toBe(404);
     expect((await call('GET', '/handles/-1')).status).toBe(404);
@@ -189,8 +189,8 @@ describe('reading a handle', () => {
       'timeout=x',
       'timeout=-1',
     ]) {
-      const answer = await server.call('GET', `/handles/${id}/read?${parameter}`);
-      expect([parameter, answer.status, answer.json().code]).toEqual([parameter, 400, 'INVALID_PARAMETER']);
+      const response = await server.call('GET', `/handles/${id}/read?${parameter}`);
+      expect([parameter, response.status, response.json().code]).toEqual([parameter, 400, 'INVALID_PARAMETER']);
     }
     expect((await server.call('GET', `/handles/${id}/read?size=0`)).headers['x-bytes-read']).toBe('0');
     expect((await server.call('GET', '/handles/99/read?size=0')).status).toBe(404);
@@ -229,8 +229,8 @@ describe('reading a handle', () => {
     await server.call('POST', `/handles/${id}/seek?offset=2&whence=0`);
     const names = ['content-length', 'x-bytes-read', 'x-eof', 'x-stream-offset', 'x-stream-skipped'];
     const headers = async (method: string, parameters: string) => {
-      const answer = await server.call(method, `/handles/${id}/read${parameters}`);
-      return [answer.status, ...names.map((name) => answer.headers[name])];
+      const response = await server.call(method, `/handles/${id}/read${parameters}`);
+      return [response.status, ...names.map((name) => response.headers[name])];
     };
     const head = await headers('HEAD', '?size=3');
     expect(head).toEqual([200, '3', '3', 'false', '2', '0']);
@@ -285,8 +285,8 @@ describe('writing a handle', () => {
     const server = await start(STREAMS);
     const id = await open(server, '/s/live');
     for (const body of ['x', '']) {
-      const answer = await server.call('PUT', `/handles/${id}/write`, { body });
-      expect([answer.status, answer.json().error]).toEqual([403, 'handle is not open for writing']);
+      const response = await server.call('PUT', `/handles/${id}/write`, { body });
+      expect([response.status, response.json().error]).toEqual([403, 'handle is not open for writing']);
     }
   });
 

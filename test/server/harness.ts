@@ -19,7 +19,7 @@ interface LogLine {
   facts: Record<string, unknown>;
 }
 
-interface Answer {
+interface HttpResponse {
   status: number;
   headers: IncomingHttpHeaders;
   trailers: NodeJS.Dict<string>;
@@ -43,9 +43,9 @@ export interface Running {
   log: LogLine[];
   logger: PluginLogger;
   /** `target` is below /api/v1 unless it is complete. */
-  call: (method: string, target: string, parts?: RequestParts) => Promise<Answer>;
+  call: (method: string, target: string, parts?: RequestParts) => Promise<HttpResponse>;
   /** Sends a JSON body. */
-  post: (target: string, json: unknown) => Promise<Answer>;
+  post: (target: string, json: unknown) => Promise<HttpResponse>;
   stop: () => Promise<void>;
 }
 
@@ -153,7 +153,7 @@ function optionsOf(port: number, method: string, target: string, headers: Record
   return { host: '127.0.0.1', port, method, path: whole(target), headers, agent: false };
 }
 
-function send(port: number, method: string, target: string, parts: RequestParts = {}): Promise<Answer> {
+function send(port: number, method: string, target: string, parts: RequestParts = {}): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     const req = httpRequest(optionsOf(port, method, target, parts.headers ?? {}), (res) => {
       collect(res).then(resolve, reject);
@@ -163,7 +163,7 @@ function send(port: number, method: string, target: string, parts: RequestParts 
   });
 }
 
-async function collect(res: IncomingMessage): Promise<Answer> {
+async function collect(res: IncomingMessage): Promise<HttpResponse> {
   const pieces: Buffer[] = [];
   for await (const piece of res) pieces.push(piece as Buffer);
   const body = Buffer.concat(pieces);
@@ -178,7 +178,7 @@ async function collect(res: IncomingMessage): Promise<Answer> {
   };
 }
 
-/** An answer whose body is read as it arrives. */
+/** A response whose body is read as it arrives. */
 export interface Live {
   res: IncomingMessage;
   /** Waits until this many bytes have arrived, and returns everything so far. */
@@ -189,7 +189,7 @@ export interface Live {
   cut: () => void;
 }
 
-/** Sends a request and returns its answer as soon as the headers have arrived. */
+/** Sends a request and returns its response as soon as the headers have arrived. */
 export function follow(port: number, target: string, headers: Record<string, string> = {}): Promise<Live> {
   return new Promise((resolve, reject) => {
     const req = httpRequest(optionsOf(port, 'GET', target, headers), (res) => resolve(live(res, () => req.destroy())));

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { waitFor } from '../harness/wait.ts';
 import { type Running, start } from './harness.ts';
 
-/** A body that has sent `abc` and nothing since. Returns its answer when there is one. */
+/** A body that has sent `abc` and nothing since. Returns its response when there is one. */
 async function idleUpload({ host, port }: Running): Promise<{ status: number; body: unknown }> {
   const path = '/api/v1/files?path=/s/live';
   const upload = request({ host, port, path, method: 'PUT', headers: { 'Transfer-Encoding': 'chunked' } });

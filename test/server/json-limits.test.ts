@@ -25,8 +25,8 @@ describe('JSON bodies', () => {
     async (_, body) => {
       const { call } = await start();
       for (const { method, pattern } of JSON_ROUTES) {
-        const answer = await call(method, targetOf(pattern), { body, headers: JSON_TYPE });
-        expect([pattern, answer.status, answer.json().code]).toEqual([pattern, 400, 'INVALID_BODY']);
+        const response = await call(method, targetOf(pattern), { body, headers: JSON_TYPE });
+        expect([pattern, response.status, response.json().code]).toEqual([pattern, 400, 'INVALID_BODY']);
       }
     },
   );
@@ -59,7 +59,7 @@ describe('JSON bodies', () => {
     expect((await call('POST', '/write?path=/mem/f', { body: 'x'.repeat(5000) })).status).toBe(200);
   });
 
-  it('contract 95: parsed JSON is charged until the answer is complete', async () => {
+  it('contract 95: parsed JSON is charged until the response is complete', async () => {
     const memory = new MemoryBudget(8 * MB);
     const { post } = await start({ memory });
     const before = memory.fixed;
@@ -107,9 +107,9 @@ describe('rights of requests whose body says what they are for', () => {
       client.send(
         `POST /api/v1${target} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret\r\nContent-Type: application/json\r\nContent-Length: 900000\r\n\r\n{`,
       );
-      const answer = await client.until('FORBIDDEN');
-      expect(answer).toMatch(/^HTTP\/1.1 403 /);
-      expect(answer).toContain(`has no right to ${right} at `);
+      const response = await client.until('FORBIDDEN');
+      expect(response).toMatch(/^HTTP\/1.1 403 /);
+      expect(response).toContain(`has no right to ${right} at `);
       client.socket.destroy();
     },
   );
@@ -117,7 +117,7 @@ describe('rights of requests whose body says what they are for', () => {
   it('a right somewhere is not one at the path that the body names', async () => {
     const { call } = await guarded('read');
     const body = JSON.stringify({ algorithm: 'md5', path: '/mem/other' });
-    const answer = await call('POST', '/digest', { body, headers: { authorization: 'Bearer secret' } });
-    expect([answer.status, answer.json().right]).toEqual([403, 'read']);
+    const response = await call('POST', '/digest', { body, headers: { authorization: 'Bearer secret' } });
+    expect([response.status, response.json().right]).toEqual([403, 'read']);
   });
 });

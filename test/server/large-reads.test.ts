@@ -6,7 +6,7 @@ import { follow, start } from './harness.ts';
 const MB = 1024 * 1024;
 const MOUNTED = { '/mem': 'memfs', '/dev': 'devfs', '/s': 'streamfs' };
 
-/** A server whose files, bodies and answers may take five eighths of 16 MB. */
+/** A server whose files, bodies and responses may take five eighths of 16 MB. */
 async function tight() {
   const memory = new MemoryBudget(16 * MB);
   const server = await start({ mounted: MOUNTED, memory, maxRequestBodyBytes: 64 * MB });
@@ -23,8 +23,8 @@ const times = <T>(count: number, act: () => Promise<T>) => Promise.all(Array.fro
 describe('reads of more than there is memory for', () => {
   it.each(['zero', 'random'])('contract 95: /dev/%s is made as it is sent, for many at once', async (device) => {
     const { call, memory } = await tight();
-    const answers = await times(8, () => call('GET', `/files?path=/dev/${device}&size=${8 * MB}`));
-    for (const { status, body, headers } of answers) {
+    const responses = await times(8, () => call('GET', `/files?path=/dev/${device}&size=${8 * MB}`));
+    for (const { status, body, headers } of responses) {
       expect([status, body.length, headers['content-length']]).toEqual([200, 8 * MB, String(8 * MB)]);
     }
     expect(memory.peak).toBeLessThan(2 * MB);
@@ -34,8 +34,8 @@ describe('reads of more than there is memory for', () => {
     const { call, memory, put } = await tight();
     await put('/mem/f', 6 * MB);
     const used = memory.fixed;
-    const answers = await times(8, () => call('GET', '/files?path=/mem/f'));
-    expect(answers.map(({ status, body }) => [status, body.length])).toEqual(Array(8).fill([200, 6 * MB]));
+    const responses = await times(8, () => call('GET', '/files?path=/mem/f'));
+    expect(responses.map(({ status, body }) => [status, body.length])).toEqual(Array(8).fill([200, 6 * MB]));
     const part = await call('GET', `/files?path=/mem/f&offset=${MB}&size=${3 * MB}`);
     expect([part.status, part.body.length, part.headers['content-length']]).toEqual([200, 3 * MB, String(3 * MB)]);
     for (const query of ['snapshot=true', 'stream=true']) {
@@ -72,10 +72,10 @@ describe('reads of more than there is memory for', () => {
   it("contract 95: a snapshot is sent from the stream's memory, and charged once however many read it", async () => {
     const { call, memory, put } = await tight();
     await put('/s/a', 6 * MB);
-    const answers = await times(12, () => call('GET', '/files?path=/s/a&snapshot=true'));
-    const length = answers[0]!.body.length;
+    const responses = await times(12, () => call('GET', '/files?path=/s/a&snapshot=true'));
+    const length = responses[0]!.body.length;
     expect(length).toBeGreaterThan(5 * MB);
-    expect(answers.map(({ status, body }) => [status, body.length])).toEqual(Array(12).fill([200, length]));
+    expect(responses.map(({ status, body }) => [status, body.length])).toEqual(Array(12).fill([200, length]));
     expect(memory.peak).toBeLessThanOrEqual(16 * MB);
     await waitFor(() => memory.fixed < MB);
   });

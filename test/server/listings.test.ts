@@ -91,10 +91,10 @@ describe('a long listing', () => {
 
   it('contract 38: is one JSON object with every name once, though it is written in parts', async () => {
     const { call, list } = await withStreams(many);
-    const answer = await call('GET', '/directories?path=/s');
-    expect(answer.headers['transfer-encoding']).toBe('chunked');
-    expect(answer.headers['content-type']).toBe('application/json');
-    expect((answer.json() as unknown as Listing).files.map(({ name }) => name)).toEqual(['README', ...many]);
+    const response = await call('GET', '/directories?path=/s');
+    expect(response.headers['transfer-encoding']).toBe('chunked');
+    expect(response.headers['content-type']).toBe('application/json');
+    expect((response.json() as unknown as Listing).files.map(({ name }) => name)).toEqual(['README', ...many]);
     const page = await list('path=/s&limit=3000');
     expect([page.files.length, page.next]).toEqual([3000, many[2998]]);
     const head = await call('HEAD', '/directories?path=/s');
@@ -111,14 +111,14 @@ describe('a page of a listing', () => {
     const { call, mounts } = await start({ mounted: { '/s': 'streamfs' } });
     for (let n = 0; n < 2100; n++) await mounts.write(`/s/${String(n).padStart(5, '0')}`, new Uint8Array(1));
     const page = vi.spyOn(mounts, 'readDirPage');
-    const answer = (await call('GET', `/directories?path=/s&limit=${limit}&after=00009`)).json() as unknown as {
+    const response = (await call('GET', `/directories?path=/s&limit=${limit}&after=00009`)).json() as unknown as {
       files: { name: string }[];
       next?: string;
     };
     const lookedUp = (await Promise.all(page.mock.results.map(({ value }) => value))) as unknown[][];
     page.mockRestore();
-    expect([answer.files.length, answer.files[0]!.name]).toEqual([limit, '00010']);
-    expect(answer.next).toBe(answer.files.at(-1)!.name);
+    expect([response.files.length, response.files[0]!.name]).toEqual([limit, '00010']);
+    expect(response.next).toBe(response.files.at(-1)!.name);
     expect(lookedUp.reduce((sum, { length }) => sum + length, 0)).toBe(most);
   });
 });

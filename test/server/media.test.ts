@@ -28,7 +28,7 @@ async function late(type = 'video/webm', bytes = WEBM, ring = 8000, container = 
 const end = (at: Running) => at.call('POST', '/end?path=/s/tv');
 
 describe('a late reader of a container', () => {
-  // A header that the fast path does not know makes node:http answer.
+  // A header that the fast path does not know makes node:http response.
   it.each([
     ['read off the socket', {}],
     ['served by node:http', { 'X-Other': '1' }],
@@ -36,13 +36,13 @@ describe('a late reader of a container', () => {
     const at = await late();
     await end(at);
     for (const more of ['', '&from=live', '&last=4000', '&last_lines=1', '&join=boundary']) {
-      const answer = await at.call('GET', READ(more), { headers });
-      const offset = Number(answer.headers['x-stream-offset']);
-      expect(answer.headers['x-stream-header']).toBe(String(HEADER.length));
-      expect(answer.body.subarray(0, HEADER.length)).toEqual(HEADER);
-      expect(answer.body.subarray(HEADER.length)).toEqual(WEBM.subarray(offset));
+      const response = await at.call('GET', READ(more), { headers });
+      const offset = Number(response.headers['x-stream-offset']);
+      expect(response.headers['x-stream-header']).toBe(String(HEADER.length));
+      expect(response.body.subarray(0, HEADER.length)).toEqual(HEADER);
+      expect(response.body.subarray(HEADER.length)).toEqual(WEBM.subarray(offset));
       expect(WEBM.subarray(offset, offset + 4)).toEqual(CLUSTER);
-      expect(answer.trailers['x-stream-end-offset']).toBe(String(WEBM.length));
+      expect(response.trailers['x-stream-end-offset']).toBe(String(WEBM.length));
     }
     const head = await at.call('HEAD', READ(), { headers });
     expect(head.headers['x-stream-header']).toBe(String(HEADER.length));
@@ -96,8 +96,8 @@ describe('a late reader of a container', () => {
   it('contract 68: of a stream without a type of sound or video nothing is looked at', async () => {
     const at = await late('application/octet-stream');
     await end(at);
-    const answer = await at.call('GET', READ());
-    expect([answer.headers['x-stream-header'], answer.body]).toEqual([undefined, WEBM.subarray(-8000)]);
+    const response = await at.call('GET', READ());
+    expect([response.headers['x-stream-header'], response.body]).toEqual([undefined, WEBM.subarray(-8000)]);
   });
 
   it('contract 102: one that lost bytes goes on at the next boundary', async () => {
@@ -130,9 +130,9 @@ describe('a stream whose type does not say what it is made of', () => {
     const none = await at.call('POST', '/files?path=/s/other&container=avi');
     expect([none.status, none.json().error]).toEqual([400, expect.stringContaining('webm, mp4, ogg')]);
     await end(at);
-    const answer = await at.call('GET', READ());
-    expect(answer.headers['x-stream-header']).toBe(String(HEADER.length));
-    expect(answer.body.subarray(HEADER.length, HEADER.length + 4)).toEqual(CLUSTER);
+    const response = await at.call('GET', READ());
+    expect(response.headers['x-stream-header']).toBe(String(HEADER.length));
+    expect(response.body.subarray(HEADER.length, HEADER.length + 4)).toEqual(CLUSTER);
   });
 
   it('contract 102: lines: begins and goes on with a whole line', async () => {

@@ -7,8 +7,8 @@ describe('directories', () => {
   it('contract 66: POST /directories and /mkdir make them, 201 directory created', async () => {
     const { call } = await start();
     for (const route of ['directories', 'mkdir']) {
-      const answer = await call('POST', `/${route}?path=/mem/${route}`);
-      expect([answer.status, answer.json()]).toEqual([201, { message: 'directory created' }]);
+      const response = await call('POST', `/${route}?path=/mem/${route}`);
+      expect([response.status, response.json()]).toEqual([201, { message: 'directory created' }]);
       expect((await call('POST', `/${route}?path=/mem/${route}`)).status).toBe(409);
     }
   });
@@ -32,8 +32,8 @@ describe('directories', () => {
     const { call } = await start();
     await call('PUT', '/files?path=/mem/a', { body: 'xyz' });
     for (const route of ['directories', 'list']) {
-      const answer = await call('GET', `/${route}?path=/mem`);
-      expect(answer.json()).toMatchObject({ files: [{ name: 'a', size: 3, isDir: false }] });
+      const response = await call('GET', `/${route}?path=/mem`);
+      expect(response.json()).toMatchObject({ files: [{ name: 'a', size: 3, isDir: false }] });
       expect((await call('GET', `/${route}`)).json()).toMatchObject({ files: [{ name: 'mem', isDir: true }] });
     }
     expect((await call('GET', '/list?path=/mem/a')).status).toBe(400);
@@ -123,14 +123,14 @@ describe('a JSON body', () => {
     [Buffer.from('{"newPath":"/mem/\xff"}', 'latin1'), /^invalid request body: it is not UTF-8$/],
   ])('%s is a 400 that says why', async (body, error) => {
     const { call } = await start();
-    const answer = await call('POST', '/rename?path=/mem/a', { body });
-    expect(answer.status).toBe(400);
-    expect(answer.json().error).toMatch(error);
+    const response = await call('POST', '/rename?path=/mem/a', { body });
+    expect(response.status).toBe(400);
+    expect(response.json().error).toMatch(error);
   });
 
   it('knows only its own fields', async () => {
     const { call } = await start();
-    const answer = await call('POST', '/rename?path=/mem/a', { body: '{"__proto__": {"newPath": "/mem/b"}}' });
-    expect(answer.json().error).toBe('newPath is required');
+    const response = await call('POST', '/rename?path=/mem/a', { body: '{"__proto__": {"newPath": "/mem/b"}}' });
+    expect(response.json().error).toBe('newPath is required');
   });
 });

@@ -277,23 +277,24 @@ function requestOf(path: string, method: string, operation: Operation): fc.Arbit
     });
 }
 
-/** The documentation of an answer, or how the answer deviates. */
+/** The documentation of a response, or how the response deviates. */
 function faultOf(
   { components }: Document,
   operation: Operation,
-  answer: Awaited<ReturnType<Running['call']>>,
+  response: Awaited<ReturnType<Running['call']>>,
   invalid: ReturnType<typeof validators>,
 ): string | undefined {
-  const found = operation.responses[answer.status];
-  if (found === undefined) return `status ${answer.status} is not documented: ${answer.text.slice(0, 200)}`;
-  const response = found.$ref === undefined ? found : components.responses[found.$ref.split('/').at(-1)!]!;
-  const { content } = response;
-  if (content === undefined) return answer.body.length === 0 ? undefined : `a body is not documented: ${answer.text}`;
-  const type = (answer.headers['content-type'] ?? 'none').split(';')[0]!;
+  const found = operation.responses[response.status];
+  if (found === undefined) return `status ${response.status} is not documented: ${response.text.slice(0, 200)}`;
+  const documented = found.$ref === undefined ? found : components.responses[found.$ref.split('/').at(-1)!]!;
+  const { content } = documented;
+  if (content === undefined)
+    return response.body.length === 0 ? undefined : `a body is not documented: ${response.text}`;
+  const type = (response.headers['content-type'] ?? 'none').split(';')[0]!;
   const media = content[type] ?? content[`${type.split('/')[0]}/*`] ?? content['*/*'];
-  if (media === undefined) return `${type} is not documented for ${answer.status}: ${answer.text.slice(0, 200)}`;
+  if (media === undefined) return `${type} is not documented for ${response.status}: ${response.text.slice(0, 200)}`;
   if (media.schema === undefined || type !== 'application/json') return undefined;
-  return invalid(media.schema, answer.json());
+  return invalid(media.schema, response.json());
 }
 
 async function prepare(at: Running) {
@@ -348,15 +349,15 @@ const oddRequest: fc.Arbitrary<Odd> = fc.record({
   body: fc.constantFrom(...ODD_BODIES),
 });
 
-/** The answer of a path to a method that the document does not list for it. */
-function faultOfOther(method: string, { headers, status, text, ...answer }: Awaited<ReturnType<Running['call']>>) {
+/** The response of a path to a method that the document does not list for it. */
+function faultOfOther(method: string, { headers, status, text, ...response }: Awaited<ReturnType<Running['call']>>) {
   if (method === 'OPTIONS' && status === 204) return headers.allow === undefined ? 'no Allow' : undefined;
   const refused = new Map([
     [400, 'BAD_REQUEST'],
     [405, 'METHOD_NOT_ALLOWED'],
   ]);
   if (!refused.has(status)) return `status ${status} for a method that is not documented: ${text}`;
-  return method === 'HEAD' || answer.json().code === refused.get(status) ? undefined : text;
+  return method === 'HEAD' || response.json().code === refused.get(status) ? undefined : text;
 }
 
 /** A server with all features, tokens and the page included, and the credentials of its callers. */
@@ -385,7 +386,7 @@ async function guarded() {
 }
 
 describe('the server and its description', () => {
-  it('contract 104: every answer to requests made from the document, right and wrong ones, is documented', async () => {
+  it('contract 104: every response to requests made from the document, right and wrong ones, is documented', async () => {
     const { at, document } = await described();
     const invalid = validators(document);
     const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -395,11 +396,11 @@ describe('the server and its description', () => {
       await prepare(at);
       await fc.assert(
         fc.asyncProperty(requestOf(path, method, operation), async (asked) => {
-          const answer = await at.call(asked.method, asked.target, {
+          const response = await at.call(asked.method, asked.target, {
             ...(asked.body === undefined ? {} : { body: asked.body }),
             headers: asked.headers,
           });
-          const fault = faultOf(document, operation, answer, invalid);
+          const fault = faultOf(document, operation, response, invalid);
           if (fault !== undefined) throw new Error(`${asked.method} ${asked.target} ${asked.body ?? ''}: ${fault}`);
         }),
         { numRuns: 15 },
@@ -412,23 +413,24 @@ describe('the server and its description', () => {
     ['a token that may only read', 'Bearer reading'],
     ['a token that may do everything', 'Bearer everything'],
     ['a token that is not known', 'Bearer nothing'],
-  ])('contract 104: every answer to any request with %s is documented', async (_whose, authorization) => {
+  ])('contract 104: every response to any request with %s is documented', async (_whose, authorization) => {
     const { asAdmin, at } = await guarded();
     const document = (await at.call('GET', '/openapi.json')).json() as unknown as Document;
     const invalid = validators(document);
     expect(Object.keys(document.paths)).toEqual(expect.arrayContaining(['/', '/ui/', '/ui/{name}', '/metrics']));
     const given = authorization === undefined ? {} : { Authorization: authorization };
     const ask = async (asked: Asked, operation: Operation | undefined) => {
-      const answer = await at.call(asked.method, asked.target, {
+      const response = await at.call(asked.method, asked.target, {
         ...(asked.body === undefined ? {} : { body: asked.body }),
         headers: { ...given, ...asked.headers },
       });
       const fault =
         operation === undefined
-          ? faultOfOther(asked.method, answer)
+          ? faultOfOther(asked.method, response)
           : asked.method === 'HEAD'
-            ? operation.responses[answer.status] === undefined && `status ${answer.status} is not documented for HEAD`
-            : faultOf(document, operation, answer, invalid);
+            ? operation.responses[response.status] === undefined &&
+              `status ${response.status} is not documented for HEAD`
+            : faultOf(document, operation, response, invalid);
       if (fault) throw new Error(`${asked.method} ${asked.target} ${asked.body ?? ''}: ${fault}`);
     };
     for (const [path, methods] of Object.entries(document.paths)) {

@@ -64,7 +64,7 @@ describe('contract 72: appends of a producer', () => {
     expect((await at.call('GET', '/stat?path=/s/a')).status).toBe(404);
   });
 
-  it('at a path that can be no stream the answer says that, whatever the number', async () => {
+  it('at a path that can be no stream the response says that, whatever the number', async () => {
     const at = await start(STREAMS);
     await at.call('PUT', '/files?path=/s/dir/a', { body: 'x' });
     const headers = { 'Producer-Id': 'p', 'Producer-Epoch': '0', 'Producer-Seq': '7' };
@@ -101,8 +101,8 @@ describe('contract 72: appends of a producer', () => {
     const at = await start(STREAMS);
     await at.call('PUT', '/files?path=/mem/f', { body: 'old' });
     const headers = { 'Producer-Id': 'p', 'Producer-Epoch': '0', 'Producer-Seq': '0' };
-    const answer = await at.call('PUT', '/files?path=/mem/f', { body: 'new', headers });
-    expect([answer.status, answer.json().code]).toEqual([501, 'PRODUCERS_NOT_SUPPORTED']);
+    const response = await at.call('PUT', '/files?path=/mem/f', { body: 'new', headers });
+    expect([response.status, response.json().code]).toEqual([501, 'PRODUCERS_NOT_SUPPORTED']);
     expect((await at.call('GET', '/files?path=/mem/f')).text).toBe('old');
   });
 
@@ -175,8 +175,8 @@ describe('contract 72: appends of a producer', () => {
     const own = headers['x-stream-generation'];
     const other = `${own!.toString().startsWith('0') ? '1' : '0'}${own!.slice(1)}`;
     const again = async (generation: unknown) => {
-      const { status, ...answer } = await put(at, 1, 'two', { query: `&generation=${generation}` });
-      const { code, server_restarted } = answer.json();
+      const { status, ...response } = await put(at, 1, 'two', { query: `&generation=${generation}` });
+      const { code, server_restarted } = response.json();
       return [status, code, server_restarted];
     };
     await at.call('DELETE', TARGET);
@@ -194,9 +194,11 @@ describe('contract 72: appends of a producer', () => {
       const wire = await begin(at, 0, 'Transfer-Encoding: chunked', chunk('x'));
       await waitFor(async () => (await content(at)) === 'x');
       await act();
-      const answer = await wire.closed();
-      const { code, reason, written } = JSON.parse(answer.slice(answer.indexOf('{'), answer.lastIndexOf('}') + 1));
-      return [answer.slice(9, 12), code, reason, written];
+      const response = await wire.closed();
+      const { code, reason, written } = JSON.parse(
+        response.slice(response.indexOf('{'), response.lastIndexOf('}') + 1),
+      );
+      return [response.slice(9, 12), code, reason, written];
     };
     expect(await during(() => at.call('POST', '/end?path=/s/a'))).toEqual(['409', 'STREAM_CLOSED', 'ended', 1]);
     const late = await put(at, 0, 'y', { id: 'q' });

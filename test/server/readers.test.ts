@@ -129,8 +129,8 @@ describe('DELETE /readers/ID', () => {
     for (const one of [raw, framed, stays]) await one.until(3);
     const { readers } = await list(at);
     for (const { id } of readers.slice(0, 2)) {
-      const answer = await at.call('DELETE', `/readers/${id}`);
-      expect(answer).toMatchObject({ status: 200, text: '{"message":"reader kicked"}\n' });
+      const response = await at.call('DELETE', `/readers/${id}`);
+      expect(response).toMatchObject({ status: 200, text: '{"message":"reader kicked"}\n' });
     }
     expect(await raw.end()).toBe('abc');
     expect(raw.res.trailers).toMatchObject({ 'x-stream-end': 'kicked', 'x-stream-end-offset': '3' });

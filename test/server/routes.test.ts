@@ -37,10 +37,10 @@ describe('the table of routes', () => {
     for (const { method, pattern, parameters } of ROUTES) {
       const path = parameters.find(({ name }) => name === 'path');
       if (!path?.required) continue;
-      const answer =
+      const response =
         path.in === 'query' ? await call(method, pattern) : await post(pattern, { fstype: 'memfs', algorithm: 'md5' });
-      expect([pattern, answer.status]).toEqual([pattern, 400]);
-      expect(answer.json().error).toBe(path.in === 'query' ? 'path parameter is required' : 'path is required');
+      expect([pattern, response.status]).toEqual([pattern, 400]);
+      expect(response.json().error).toBe(path.in === 'query' ? 'path parameter is required' : 'path is required');
     }
   });
 });
@@ -56,30 +56,30 @@ describe('a request no route is for', () => {
       '/api/v1//files',
       '/handles/1/nope',
     ]) {
-      const answer = await call('GET', target);
-      expect([target, answer.status]).toEqual([target, 404]);
-      expect(answer.headers['content-type']).toBe('application/json');
-      expect(answer.json()).toMatchObject({ code: 'ROUTE_NOT_FOUND', error: expect.stringMatching(/^not found: /) });
+      const response = await call('GET', target);
+      expect([target, response.status]).toEqual([target, 404]);
+      expect(response.headers['content-type']).toBe('application/json');
+      expect(response.json()).toMatchObject({ code: 'ROUTE_NOT_FOUND', error: expect.stringMatching(/^not found: /) });
     }
   });
 
   it('contract 66: a wrong method is 405 with the methods that are right', async () => {
     const { call } = await start();
     for (const pattern of new Set(ROUTES.map((route) => pathOf(route.pattern)))) {
-      const answer = await call('PATCH', pattern);
-      expect([pattern, answer.status]).toEqual([pattern, 405]);
-      expect(answer.json().error).toBe('method not allowed');
+      const response = await call('PATCH', pattern);
+      expect([pattern, response.status]).toEqual([pattern, 405]);
+      expect(response.json().error).toBe('method not allowed');
       const methods = ROUTES.filter((route) => pathOf(route.pattern) === pattern).map(({ method }) => method);
-      for (const method of methods) expect(String(answer.headers.allow).split(', ')).toContain(method);
+      for (const method of methods) expect(String(response.headers.allow).split(', ')).toContain(method);
     }
   });
 
   it('contract 78: OPTIONS answers 204 with Allow and no CORS headers', async () => {
     const { call } = await start();
-    const answer = await call('OPTIONS', '/files', { headers: { Origin: 'http://example.org' } });
-    expect(answer.status).toBe(204);
-    expect(answer.headers.allow).toBe('GET, PUT, POST, DELETE, HEAD, OPTIONS');
-    expect(answer.headers['access-control-allow-origin']).toBeUndefined();
+    const response = await call('OPTIONS', '/files', { headers: { Origin: 'http://example.org' } });
+    expect(response.status).toBe(204);
+    expect(response.headers.allow).toBe('GET, PUT, POST, DELETE, HEAD, OPTIONS');
+    expect(response.headers['access-control-allow-origin']).toBeUndefined();
     expect((await call('OPTIONS', '*')).status).toBe(204);
     expect((await call('OPTIONS', '/nope')).status).toBe(404);
   });
@@ -99,16 +99,16 @@ describe('a request no route is for', () => {
   it('contract 78: /handles is answered without a redirect, with and without a slash at the end', async () => {
     const { call } = await start();
     for (const target of ['/handles', '/handles/']) {
-      const answer = await call('GET', target);
-      expect(answer.status).toBe(200);
-      expect(answer.json()).toEqual({ handles: [], count: 0, max: 10_000 });
+      const response = await call('GET', target);
+      expect(response.status).toBe(200);
+      expect(response.json()).toEqual({ handles: [], count: 0, max: 10_000 });
     }
   });
 
   it('malformed percent-encoding is a JSON 400', async () => {
     const { call } = await start();
-    const answer = await call('GET', '/stat?path=%E0%A4%A');
-    expect(answer.status).toBe(400);
-    expect(answer.json()).toMatchObject({ code: 'BAD_REQUEST' });
+    const response = await call('GET', '/stat?path=%E0%A4%A');
+    expect(response.status).toBe(400);
+    expect(response.json()).toMatchObject({ code: 'BAD_REQUEST' });
   });
 });

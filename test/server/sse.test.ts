@@ -15,13 +15,13 @@ const streams = (config: Record<string, unknown> = {}, options: StartOptions = {
 
 const READ = (more = '', path = '/s/a') => `/files?path=${path}&stream=true${more}`;
 
-/** A complete answer. */
+/** A complete response. */
 async function read(at: Running, more = '', headers: Record<string, string> = {}, path?: string) {
-  const answer = await at.call('GET', READ(more, path), { headers: { ...EVENTS, ...headers } });
-  return { ...answer, ...parseEventStream(answer.body) };
+  const response = await at.call('GET', READ(more, path), { headers: { ...EVENTS, ...headers } });
+  return { ...response, ...parseEventStream(response.body) };
 }
 
-/** The data of a continuing answer, once `done` accepts it. */
+/** The data of a continuing response, once `done` accepts it. */
 async function until(at: Running, more: string, headers: Record<string, string>, done: (so: ParsedEvents) => boolean) {
   const live = await follow(at.port, READ(more), { ...EVENTS, ...headers });
   const parsed = () => parseEventStream(Buffer.from(text, 'latin1'));
@@ -38,7 +38,7 @@ const generationOf = async (at: Running) => (await at.call('HEAD', READ())).head
 const PLAIN = '&type=text/plain';
 
 describe('a read as server-sent events', () => {
-  // A header that the fast path does not know makes node:http answer.
+  // A header that the fast path does not know makes node:http response.
   it.each([
     ['read off the socket', {}],
     ['served by node:http', { 'X-Other': '1' }],
@@ -152,10 +152,10 @@ describe('a read as server-sent events', () => {
     await put(at, '0123456789', `${PLAIN}&end=true`);
     const { handle_id: id } = (await at.call('POST', '/handles/open?path=/s/a')).json();
     await at.call('POST', `/handles/${String(id)}/seek?offset=6`);
-    const answer = await at.call('GET', `/handles/${String(id)}/stream`, {
+    const response = await at.call('GET', `/handles/${String(id)}/stream`, {
       headers: { ...EVENTS, 'Last-Event-ID': '2' },
     });
-    expect([answer.headers['content-type'], messages(parseEventStream(answer.body))]).toEqual([
+    expect([response.headers['content-type'], messages(parseEventStream(response.body))]).toEqual([
       'text/event-stream',
       '6789',
     ]);
@@ -164,8 +164,8 @@ describe('a read as server-sent events', () => {
   it('goes to a client of HTTP/1.0 as well', async () => {
     const at = await streams();
     await put(at, 'old', `${PLAIN}&end=true`);
-    const answer = await fetch(`http://127.0.0.1:${at.port}/api/v1${READ('&format=sse')}`);
-    expect(messages(parseEventStream(Buffer.from(await answer.arrayBuffer())))).toBe('old');
+    const response = await fetch(`http://127.0.0.1:${at.port}/api/v1${READ('&format=sse')}`);
+    expect(messages(parseEventStream(Buffer.from(await response.arrayBuffer())))).toBe('old');
   });
 
   it.each([
@@ -177,8 +177,8 @@ describe('a read as server-sent events', () => {
     ['&format=see', 'invalid format parameter: must be one of raw, frames, sse; got see'],
   ])('refuses %s and says what would be right', async (more, error) => {
     const at = await streams();
-    const answer = await read(at, more);
-    expect([answer.status, answer.json().error]).toEqual([400, error]);
+    const response = await read(at, more);
+    expect([response.status, response.json().error]).toEqual([400, error]);
   });
 });
 
@@ -240,8 +240,8 @@ describe('Last-Event-ID', () => {
     const generation = await generationOf(at);
     for (const id of [`${generation}:3`, '3']) {
       for (const method of ['GET', 'HEAD']) {
-        const answer = await at.call(method, READ('&format=sse'), { headers: { 'Last-Event-ID': id } });
-        expect([id, method, answer.status, answer.text]).toEqual([id, method, 204, '']);
+        const response = await at.call(method, READ('&format=sse'), { headers: { 'Last-Event-ID': id } });
+        expect([id, method, response.status, response.text]).toEqual([id, method, 204, '']);
       }
     }
     const beyond = await read(at, '', { 'Last-Event-ID': '99' });
@@ -268,9 +268,9 @@ describe('Last-Event-ID', () => {
     '0x5',
   ])('contract 101: %s is no id: 400, which says what one looks like', async (id) => {
     const at = await streams();
-    const answer = await read(at, '', { 'Last-Event-ID': id });
-    expect([answer.status, answer.json().code]).toEqual([400, 'INVALID_LAST_EVENT_ID']);
-    expect(answer.json().error).toContain('such as 1a2b3c:4096');
+    const response = await read(at, '', { 'Last-Event-ID': id });
+    expect([response.status, response.json().code]).toEqual([400, 'INVALID_LAST_EVENT_ID']);
+    expect(response.json().error).toContain('such as 1a2b3c:4096');
     expect((await at.call('GET', '/stat?path=/s/a')).status).toBe(404);
   });
 
@@ -375,8 +375,8 @@ describe('every request', () => {
     });
     expect(asked.headers['access-control-allow-headers']).toContain('Last-Event-ID');
     await put(at, 'x', `${PLAIN}&end=true`);
-    const answer = await read(at, '', { Origin: 'https://app.example' });
-    expect(answer.headers['access-control-allow-origin']).toBe('https://app.example');
+    const response = await read(at, '', { Origin: 'https://app.example' });
+    expect(response.headers['access-control-allow-origin']).toBe('https://app.example');
     expect((await read(at, '', { Origin: 'https://other.example' })).status).toBe(403);
   });
 

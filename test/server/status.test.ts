@@ -140,8 +140,8 @@ describe('mounts', () => {
   it('contract 74: an invalid mount or unmount is refused with the texts of the original', async () => {
     const { post } = await start();
     const refused = async (target: string, json: unknown) => {
-      const answer = await post(target, json);
-      return [answer.status, answer.json().error];
+      const response = await post(target, json);
+      return [response.status, response.json().error];
     };
     expect(await refused('/mount', { fstype: 'memfs', path: '/mem' })).toEqual([409, 'mount already exists: /mem']);
     expect(await refused('/mount', { fstype: 'nofs', path: '/x' })).toEqual([
@@ -180,8 +180,8 @@ describe('mounts', () => {
   it('contract 79: code is never loaded on request', async () => {
     const { post } = await start();
     for (const verb of ['load', 'unload']) {
-      const answer = await post(`/plugins/${verb}`, { library_path: 'http://127.0.0.1/evil.so' });
-      expect([answer.status, answer.json().code]).toEqual([501, 'PLUGINS_ARE_BUILT_IN']);
+      const response = await post(`/plugins/${verb}`, { library_path: 'http://127.0.0.1/evil.so' });
+      expect([response.status, response.json().code]).toEqual([501, 'PLUGINS_ARE_BUILT_IN']);
     }
   });
 });

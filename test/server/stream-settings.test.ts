@@ -49,7 +49,7 @@ describe('contract 98: settings of a stream', () => {
     expect(await factsOf(at, '/s/b')).toMatchObject(FACTS);
   });
 
-  it('that differ from those of a stream that exists are 409, and the answer names each with both values', async () => {
+  it('that differ from those of a stream that exists are 409, and the response names each with both values', async () => {
     const at = await start(STREAMS);
     await at.call('PUT', '/files?path=/s/a&ring_buffer_size=2MB', { body: 'x' });
     for (const [method, target] of [

@@ -64,11 +64,11 @@ describe('following a stream', () => {
     await server.call('PUT', '/files?path=/s/live', { body: '0123456789' });
     await server.call('POST', '/end?path=/s/live');
     const read = async (parameters: string) => {
-      const answer = await server.call('GET', `/files?path=/s/live&stream=true&${parameters}`);
-      const frames = parameters.includes('format=frames') ? parseFrames(answer.body) : [];
+      const response = await server.call('GET', `/files?path=/s/live&stream=true&${parameters}`);
+      const frames = parameters.includes('format=frames') ? parseFrames(response.body) : [];
       const first = frames[0]!;
       const gap = first?.type === 'gap' ? `${first.offset}-${first.payload.readBigUInt64BE(0)}` : undefined;
-      return [answer.headers['x-stream-offset'], gap, answer.trailers['x-stream-skipped']];
+      return [response.headers['x-stream-offset'], gap, response.trailers['x-stream-skipped']];
     };
     // Not a loss of the reader: the bytes were dropped before it opened.
     expect(await read('format=frames')).toEqual(['0', '0-6', '0']);
@@ -99,8 +99,8 @@ describe('following a stream', () => {
       ['GET', '&stream=true'],
       ['GET', '&snapshot=true'],
     ] as const) {
-      const answer = await server.call(method, `/files?path=/s/live&generation=${generation}${mode}`);
-      expect([method, mode, answer.status, answer.json().code]).toEqual([method, mode, 409, 'STREAM_RECREATED']);
+      const response = await server.call(method, `/files?path=/s/live&generation=${generation}${mode}`);
+      expect([method, mode, response.status, response.json().code]).toEqual([method, mode, 409, 'STREAM_RECREATED']);
     }
     expect((await server.call('GET', '/files?path=/s/live&snapshot=true')).text).toBe('d');
   });
@@ -156,10 +156,10 @@ describe('following a stream', () => {
     expect(await type('', { Accept: '*/*' })).toBe('application/octet-stream');
   });
 
-  it('timeout ends an answer to which nothing comes', async () => {
+  it('timeout ends a response to which nothing comes', async () => {
     const server = await start(STREAMS);
-    const answer = await server.call('GET', '/files?path=/s/live&stream=true&timeout=50ms');
-    expect([answer.status, answer.text, answer.trailers['x-stream-end']]).toEqual([200, '', 'timeout']);
+    const response = await server.call('GET', '/files?path=/s/live&stream=true&timeout=50ms');
+    expect([response.status, response.text, response.trailers['x-stream-end']]).toEqual([200, '', 'timeout']);
   });
 
   it.each([
@@ -175,9 +175,9 @@ describe('following a stream', () => {
     'on_expired=x',
   ])('%s is refused by name, and nothing is created', async (parameter) => {
     const server = await start(STREAMS);
-    const answer = await server.call('GET', `/files?path=/s/live&stream=true&${parameter}`);
-    expect([answer.status, answer.json().code]).toEqual([400, 'INVALID_PARAMETER']);
-    expect(answer.json().error).toContain(`invalid ${parameter.split('=')[0]} parameter: `);
+    const response = await server.call('GET', `/files?path=/s/live&stream=true&${parameter}`);
+    expect([response.status, response.json().code]).toEqual([400, 'INVALID_PARAMETER']);
+    expect(response.json().error).toContain(`invalid ${parameter.split('=')[0]} parameter: `);
     expect((await server.call('GET', '/stat?path=/s/live')).status).toBe(404);
   });
 
@@ -230,11 +230,11 @@ describe('writing a stream', () => {
 
   it('contract 70: a stream takes a body over the limit of other files', async () => {
     const server = await start({ ...STREAMS, maxRequestBodyBytes: 1000 });
-    const answer = await server.call('PUT', '/files?path=/s/live', { body: Buffer.alloc(500_000) });
-    expect([answer.status, answer.json().message]).toEqual([200, 'Written 500000 bytes']);
+    const response = await server.call('PUT', '/files?path=/s/live', { body: Buffer.alloc(500_000) });
+    expect([response.status, response.json().message]).toEqual([200, 'Written 500000 bytes']);
   });
 
-  it('contract 72: a body with nonsense in it keeps what had come, and the answer says how much', async () => {
+  it('contract 72: a body with nonsense in it keeps what had come, and the response says how much', async () => {
     const server = await start(STREAMS);
     const upload = await connectTo(server.port);
     upload.send('PUT /api/v1/files?path=/s/live HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
@@ -326,8 +326,8 @@ describe('writing a stream', () => {
   it('contract 3, 32: operations that streams do not support are 501 with the texts of the original', async () => {
     const server = await start(STREAMS);
     await server.call('POST', '/files?path=/s/live');
-    const text = async (answer: Promise<{ status: number; json: () => { error?: string } }>) => {
-      const { status, json } = await answer;
+    const text = async (response: Promise<{ status: number; json: () => { error?: string } }>) => {
+      const { status, json } = await response;
       return [status, json().error];
     };
     expect(await text(server.call('POST', '/mkdir?path=/s/d'))).toEqual([501, 'streamfs does not support directories']);
@@ -351,8 +351,8 @@ describe('writing a stream', () => {
     }
     expect((await server.call('GET', '/stat?path=/s/live')).json().size).toBe(4);
     for (const path of ['/s/../s/live', '/s/a%00', '/s/a%0Ab']) {
-      const answer = await server.call('PUT', `/files?path=${path}`, { body: 'x' });
-      expect([path, answer.status, answer.json().code]).toEqual([path, 400, 'INVALID_PATH']);
+      const response = await server.call('PUT', `/files?path=${path}`, { body: 'x' });
+      expect([path, response.status, response.json().code]).toEqual([path, 400, 'INVALID_PATH']);
     }
     expect((await server.call('PUT', '/files?path=/s', { body: 'x' })).status).toBe(400);
   });

@@ -95,7 +95,7 @@ describe('parseSize', () => {
     );
   });
 
-  it('contract 82: whatever the text, the answer is a whole number in range or the one error', () => {
+  it('contract 82: whatever the text, the response is a whole number in range or the one error', () => {
     const number = fc.oneof(fc.integer(), fc.double(), fc.bigInt());
     const unit = fc.constantFrom('', 'B', 'KB', 'mb', ' GB', 'Tb', 'K', 'PB');
     const text = fc.oneof(

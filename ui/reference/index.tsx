@@ -16,7 +16,7 @@ export function ReferenceView({ client }: { client: PageClient }) {
   useEffect(() => {
     const leaving = new AbortController();
     fetch(address, { signal: leaving.signal, credentials: 'omit' })
-      .then((answer) => answer.json())
+      .then((response) => response.json())
       .then((document: OpenApi) => setOperations(operationsOf(document)))
       .catch((failure: unknown) => {
         if (!leaving.signal.aborted) setError(problemOf(failure).message);
@@ -44,7 +44,7 @@ export function ReferenceView({ client }: { client: PageClient }) {
 }
 
 /** Parameters and responses are rendered only when the operation is unfolded. */
-function Described({ operation: { method, path, summary, description, fields, answers } }: { operation: Operation }) {
+function Described({ operation: { method, path, summary, description, fields, responses } }: { operation: Operation }) {
   const [isOpen, setOpen] = useState(false);
   return (
     <details onToggle={(event) => setOpen(event.currentTarget.open)}>
@@ -76,13 +76,13 @@ function Described({ operation: { method, path, summary, description, fields, an
               ))}
             </dl>
           )}
-          <dl aria-label="What it answers">
-            {answers.map((answer) => (
-              <div key={answer.status}>
+          <dl aria-label="Responses">
+            {responses.map((response) => (
+              <div key={response.status}>
                 <dt>
-                  <code>{answer.status}</code>
+                  <code>{response.status}</code>
                 </dt>
-                <dd>{answer.description}</dd>
+                <dd>{response.description}</dd>
               </div>
             ))}
           </dl>

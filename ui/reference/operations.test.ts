@@ -33,18 +33,18 @@ const DOCUMENT: OpenApi = {
 };
 
 describe('the reference', () => {
-  it('has every operation with its parameters, fields of its body, and answers, also those that are defined elsewhere', () => {
+  it('has every operation with its parameters, fields of its body, and responses, also those that are defined elsewhere', () => {
     const [read, remove, link] = operationsOf(DOCUMENT);
     expect(read).toMatchObject({ method: 'GET', path: '/files', summary: 'Reads.' });
     expect(read?.fields).toMatchObject([
       { name: 'path', place: 'query', isRequired: true, type: 'string', standard: '' },
       { name: 'from', isRequired: false, type: 'earliest, live', standard: 'live' },
     ]);
-    expect(read?.answers).toEqual([
+    expect(read?.responses).toEqual([
       { status: '200', description: 'Bytes.' },
       { status: '404', description: 'There is none.' },
     ]);
-    expect(remove).toMatchObject({ method: 'DELETE', fields: [], answers: [] });
+    expect(remove).toMatchObject({ method: 'DELETE', fields: [], responses: [] });
     expect(link?.fields).toMatchObject([
       { name: 'path', place: 'body', isRequired: true },
       { name: 'n', place: 'body', isRequired: false, type: 'integer or string' },

@@ -52,7 +52,7 @@ export interface Operation {
   summary: string;
   description: string;
   fields: readonly Field[];
-  answers: readonly { status: string; description: string }[];
+  responses: readonly { status: string; description: string }[];
 }
 
 const REFERENCE = '#/components/responses/';
@@ -68,7 +68,7 @@ export function operationsOf({ paths, components }: OpenApi): Operation[] {
         summary,
         description,
         fields: [...parameters.map(parameterField), ...bodies],
-        answers: Object.entries(responses).map(([status, { $ref, description: said }]) => ({
+        responses: Object.entries(responses).map(([status, { $ref, description: said }]) => ({
           status,
           description: said ?? components?.responses?.[($ref ?? '').slice(REFERENCE.length)]?.description ?? '',
         })),

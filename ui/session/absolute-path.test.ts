@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { answerWithAbsolutePath, withAbsolutePath } from './absolute-path.ts';
+import { bodyWithAbsolutePath, withAbsolutePath } from './absolute-path.ts';
 
 describe('a path in an error', () => {
   it.each([
     ['stream not found: /live', '/streamfs/live', 'stream not found: /streamfs/live'],
     ['stream /a/b exists with other settings: ttl', '/s/a/b', 'stream /s/a/b exists with other settings: ttl'],
     [
-      'no stream can be made at /a: it is a directory',
+      'no stream can be created at /a: it is a directory',
       '/deep/mount/a',
-      'no stream can be made at /deep/mount/a: it is a directory',
+      'no stream can be created at /deep/mount/a: it is a directory',
     ],
     ['stream already exists: /a/a', '/a/a/a', 'stream already exists: /a/a/a'],
     ['permission denied: /it is "$&" is reserved', '/s/it is "$&"', 'permission denied: /s/it is "$&" is reserved'],
@@ -28,14 +28,14 @@ describe('a path in an error', () => {
 
   it('is replaced in errors of the server, and nowhere else', () => {
     const address = 'http://h/api/v1/files?path=%2Fstreamfs%2Fa';
-    const answer = { error: 'stream already exists: /a', code: 'STREAM_EXISTS' };
-    expect(JSON.parse(answerWithAbsolutePath(JSON.stringify(answer), address))).toEqual({
-      ...answer,
+    const response = { error: 'stream already exists: /a', code: 'STREAM_EXISTS' };
+    expect(JSON.parse(bodyWithAbsolutePath(JSON.stringify(response), address))).toEqual({
+      ...response,
       error: 'stream already exists: /streamfs/a',
     });
     for (const other of ['<h1>502</h1>', '[1]', 'null', '{"error":7}']) {
-      expect(answerWithAbsolutePath(other, address)).toBe(other);
+      expect(bodyWithAbsolutePath(other, address)).toBe(other);
     }
-    expect(answerWithAbsolutePath('{"error":"x: /a"}', 'http://h/api/v1/links')).toBe('{"error":"x: /a"}');
+    expect(bodyWithAbsolutePath('{"error":"x: /a"}', 'http://h/api/v1/links')).toBe('{"error":"x: /a"}');
   });
 });

@@ -16,16 +16,15 @@ export function withAbsolutePath(text: string, path: string): string {
 }
 
 /** The same for a response body; anything but an error of the server is returned unchanged. */
-export function answerWithAbsolutePath(answer: string, address: string): string {
+export function bodyWithAbsolutePath(text: string, address: string): string {
   const path = new URL(address).searchParams.get('path');
-  if (path === null) return answer;
+  if (path === null) return text;
   try {
-    const body: unknown = JSON.parse(answer);
-    if (typeof body !== 'object' || body === null || !('error' in body) || typeof body.error !== 'string')
-      return answer;
+    const body: unknown = JSON.parse(text);
+    if (typeof body !== 'object' || body === null || !('error' in body) || typeof body.error !== 'string') return text;
     return JSON.stringify({ ...body, error: withAbsolutePath(body.error, path) });
   } catch {
-    return answer;
+    return text;
   }
 }
 

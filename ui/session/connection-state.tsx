@@ -16,7 +16,7 @@ export function ConnectionState({ watch }: { watch: ServerWatch }) {
 const TEXTS: Record<ServerState['kind'], string> = {
   connecting: 'connecting',
   ok: 'connected',
-  silent: 'no answer',
+  silent: 'no response',
   gone: 'server unreachable',
 };
 

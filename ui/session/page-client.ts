@@ -30,15 +30,15 @@ export class PageClient {
     const health = `${base}/api/v1/health`;
     // Not limited by the page's connections, so that it never waits in our own queue.
     this.watch = new ServerWatch(async (signal) => {
-      const answer = await fetch(health, { signal, cache: 'no-store', credentials: 'omit' });
-      await answer.text();
-      return Date.parse(answer.headers.get('date') ?? '');
+      const response = await fetch(health, { signal, cache: 'no-store', credentials: 'omit' });
+      await response.text();
+      return Date.parse(response.headers.get('date') ?? '');
     });
     const fetchOfPage = createPageFetch({
       connections: new Connections(),
       token: () => token.peek(),
       link: () => this.link.peek(),
-      onAnswer: (status) => {
+      onResponse: (status) => {
         this.watch.answered();
         if (status === UNAUTHORIZED) isTokenWanted.value = true;
       },

@@ -3,7 +3,7 @@
  * connections, and reports the outcome of each request.
  */
 import type { FetchFunction, FetchResponse } from '../../src/client/index.ts';
-import { answerWithAbsolutePath } from './absolute-path.ts';
+import { bodyWithAbsolutePath } from './absolute-path.ts';
 import type { Connections } from './connections.ts';
 
 export interface SignedLink {
@@ -18,12 +18,12 @@ export interface PageFetchOptions {
   /** Used if there is no token. */
   link: () => SignedLink | undefined;
   /** Called when the server has responded, with the status, or has sent more data. */
-  onAnswer: (status: number) => void;
+  onResponse: (status: number) => void;
   /** Called if there was no response, or it was cut; not if the page aborted the request. */
   onFailure: (error: unknown) => void;
 }
 
-export function createPageFetch({ connections, token, link, onAnswer, onFailure }: PageFetchOptions): FetchFunction {
+export function createPageFetch({ connections, token, link, onResponse, onFailure }: PageFetchOptions): FetchFunction {
   return async (url, init) => {
     const { signal } = init;
     const release = await connections.take(signal);
@@ -31,19 +31,19 @@ export function createPageFetch({ connections, token, link, onAnswer, onFailure 
       release();
       if (signal?.aborted !== true) onFailure(error);
     };
-    let answer: Response;
+    let response: Response;
     try {
       const headers = { ...init.headers };
       const current = token();
       if (current !== undefined) headers.authorization = `Bearer ${current}`;
       const address = current === undefined ? signed(url, link()) : url;
-      answer = await fetch(address, { ...init, headers, credentials: 'omit', cache: 'no-store' } as RequestInit);
+      response = await fetch(address, { ...init, headers, credentials: 'omit', cache: 'no-store' } as RequestInit);
     } catch (error) {
       fail(error);
       throw error;
     }
-    onAnswer(answer.status);
-    return observed(answer, url, release, fail);
+    onResponse(response.status);
+    return observed(response, url, release, fail);
   };
 }
 
@@ -58,7 +58,7 @@ function signed(url: string, link: SignedLink | undefined): string {
 }
 
 /** The same response; its connection is released at the end of its body. */
-function observed(answer: Response, url: string, release: () => void, fail: (error: unknown) => void): FetchResponse {
+function observed(response: Response, url: string, release: () => void, fail: (error: unknown) => void): FetchResponse {
   const whole = async <T>(body: Promise<T>): Promise<T> => {
     try {
       const value = await body;
@@ -69,20 +69,20 @@ function observed(answer: Response, url: string, release: () => void, fail: (err
       throw error;
     }
   };
-  const { body } = answer;
+  const { body } = response;
   if (body === null) release();
   return {
-    ok: answer.ok,
-    status: answer.status,
-    headers: answer.headers,
+    ok: response.ok,
+    status: response.status,
+    headers: response.headers,
     get body() {
       return body === null ? null : passing(body, release, fail);
     },
     text: async () => {
-      const text = await whole(answer.text());
-      return answer.ok ? text : answerWithAbsolutePath(text, url);
+      const text = await whole(response.text());
+      return response.ok ? text : bodyWithAbsolutePath(text, url);
     },
-    arrayBuffer: () => whole(answer.arrayBuffer()),
+    arrayBuffer: () => whole(response.arrayBuffer()),
   };
 }
 

@@ -23,9 +23,8 @@ export function TokenBox() {
     <section class="token-box" aria-labelledby="token-title">
       <h1 id="token-title">This server requires a token</h1>
       <p>
-        Whoever runs it gives you one: tokens stand in its configuration under <code>server.tokens</code>. This tab
-        keeps yours until you close it, and sends it with each request; it is never part of an address. Another tab asks
-        again.
+        Its operator can give you one: tokens are configured under <code>server.tokens</code>. This tab keeps yours
+        until you close it, and sends it with each request; it is never part of an address. Another tab asks again.
       </p>
       <form onSubmit={submit}>
         <label>

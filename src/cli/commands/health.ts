@@ -4,14 +4,14 @@ import { EXIT } from '../exit-codes.ts';
 /** `streamfs health`: exits with 0 if the server reports that it is ready, else with 1. */
 export async function health(context: CommandContext): Promise<number> {
   const client = await context.client();
-  const answer = await client.health();
+  const response = await client.health();
   if (context.global.json) {
-    await context.printJson(answer);
+    await context.printJson(response);
   } else {
-    const { disks, logs, mounts } = answer;
-    await context.print(`status: ${answer.status}`);
-    await context.print(`ready: ${answer.ready ? 'yes' : 'no'}`);
-    await context.print(`version: ${answer.version}`);
+    const { disks, logs, mounts } = response;
+    await context.print(`status: ${response.status}`);
+    await context.print(`ready: ${response.ready ? 'yes' : 'no'}`);
+    await context.print(`version: ${response.version}`);
     await context.print(
       `mounts: ${mounts.mounted} of ${mounts.total} mounted, ${mounts.pending} pending, ${mounts.failed} failed`,
     );
@@ -21,5 +21,5 @@ export async function health(context: CommandContext): Promise<number> {
     }
     if (logs !== undefined) await context.print(`shared logs: ${logs.connected} of ${logs.total} connected`);
   }
-  return answer.ready ? EXIT.ok.code : EXIT.failed.code;
+  return response.ready ? EXIT.ok.code : EXIT.failed.code;
 }

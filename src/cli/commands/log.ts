@@ -64,7 +64,7 @@ function factsOf({ bytes, checkpoint, cutBytes, damages, files, isClean, streams
     ['segments', sizes(segments)],
     ['journals', sizes(journals)],
     ['state', checkpoint === undefined ? 'none yet' : `${formatSize(checkpoint.bytes)}, ${formatAge(age)} old`],
-    ['closed', isClean ? 'in order' : 'not in order: its server was killed, or crashed'],
+    ['closed', isClean ? 'cleanly' : 'not cleanly: its server was killed, or crashed'],
   ];
   if (cutBytes > 0) facts.push(['unfinished', `${cutBytes} bytes at the end, which the next start truncates`]);
   if (leftovers.count > 0) facts.push(['not needed', `${sizes(leftovers)}: files that no stream needs`]);

@@ -15,7 +15,7 @@ const BASH = `# Completion of streamfs for bash: source <(streamfs completion ba
 _streamfs() {
   local current="\${COMP_WORDS[COMP_CWORD]}" line word prefix=''
   COMPREPLY=()
-  # bash takes an = for a word of its own.
+  # bash treats = as a separate word.
   if [[ $current == = ]]; then current=''; prefix="\${COMP_WORDS[COMP_CWORD-1]}="; fi
   if [[ \${COMP_WORDS[COMP_CWORD-1]} == = ]]; then prefix="\${COMP_WORDS[COMP_CWORD-2]}="; fi
   while IFS= read -r line; do

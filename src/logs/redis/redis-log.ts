@@ -84,13 +84,13 @@ export class RedisLog implements Log {
       options.logger.warn('a stream could not be read from the log', { path, count, reason: (error as Error).message });
     });
     this.#restoredBytes = new LogThrottle((count, { path, offset, bytes }) => {
-      options.logger.warn('the log had lost bytes, and got them back', { path, offset, bytes, count });
+      options.logger.warn('bytes lost by the log were restored', { path, offset, bytes, count });
     });
     this.#restoredStreams = new LogThrottle((count, { path, offset, bytes }) => {
-      options.logger.warn('the log had lost a stream, and it is made again', { path, offset, bytes, count });
+      options.logger.warn('a stream lost by the log was restored', { path, offset, bytes, count });
     });
     this.#forked = new LogThrottle((count, { path, nodeEnd, logEnd }) => {
-      options.logger.warn('the log has other bytes than this node had: the stream gets another generation', {
+      options.logger.warn('the log and this node have different bytes: the stream gets a new generation', {
         path,
         node_end: nodeEnd,
         log_end: logEnd,

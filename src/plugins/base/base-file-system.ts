@@ -1,6 +1,6 @@
 /**
  * Base class for file systems. A plugin extends it, implements `stat`, `readDir` and `open`, and overrides what it
- * supports besides reading. Other methods use these three where possible, and are refused with NOT_SUPPORTED otherwise.
+ * supports in addition to reading. Other methods use these three where possible, and are refused with NOT_SUPPORTED otherwise.
  * `capabilities` is derived from the overridden methods. See docs/plugins.md.
  *
  * `openProducerWrite`, `openAppend`, `streamSettings` and `renew` are absent: they are for file systems with streams.

@@ -1,6 +1,6 @@
 /**
  * The settings in force for the streams of a mount, and the rules derived from them for the core. Streams without
- * settings of their own share the mount's objects.
+ * their own settings share the mount's objects.
  */
 import type { MemoryBudget, StreamObserver } from '../../core/index.ts';
 import { StreamRules } from '../../core/internal.ts';

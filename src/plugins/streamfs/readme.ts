@@ -13,7 +13,7 @@ const parameters = CONFIG_PARAMETERS.map(
 export const README = `StreamFS - byte streams as files, broadcast
 
 Anyone appends to a path; any number of readers follow it live. A late joiner first gets what the ring still
-holds. A slow reader never delays the writer or other readers: it loses data, and is told exactly what.
+holds. A slow reader never delays the writer or other readers: it loses data, and gets an exact report of the loss.
 
 WRITE
   ffmpeg ... | streamfs write --stream /streamfs/live
@@ -31,7 +31,7 @@ READ
 
 MANAGE
   streamfs ls /streamfs        streamfs stat /streamfs/live
-  streamfs end /streamfs/live  no more writes; readers get what is left, then the end; history stays readable
+  streamfs end /streamfs/live  no more writes; readers get the remaining bytes, then the end; history stays readable
   streamfs rm /streamfs/live   end it and forget it
   Names may have slashes: writing /streamfs/a/b creates the directory a, which disappears with its last stream.
 
@@ -57,7 +57,7 @@ WHEN A READER IS TOO SLOW (on_lag, for the mount or for one reader)
   drop-newest  it keeps what is queued, and loses what arrives in the meantime
   disconnect   it is cut off
   block        writers wait for it, for at most block_timeout; then it is cut off
-  Every loss is counted: in stat, in the reader's own answer (a trailer, or a gap record) and in the log.
+  Every loss is counted: in stat, in the reader's own response (a trailer, or a gap record) and in the log.
 
 MEMORY
   The size shown by ls and stat is the total ever written, not the bytes retained.
@@ -66,9 +66,9 @@ MEMORY
   The index of chunks takes another eighth. A stream takes memory as it fills.
   All readers share the same bytes: one more costs a few KB, however far it is behind; one whose peer has stopped
   reading retains what its connection has accepted, at most 512KB. Only a reader with drop-newest
-  that has stopped retains a queue of its own, of at most channel_buffer_size.
+  that has stopped retains a separate queue, of at most channel_buffer_size.
   The server's max_memory bounds all streams together. When it is reached, the largest streams drop their oldest
-  history. No write is refused for that, and a reader that had yet to get that history is told what it has lost.
+  history. No write is refused for that, and a reader that had not received that history yet gets a report of its loss.
   Without persist, nothing is on disk: streams are gone with the server. Offsets are exact up to
   2^53 - 1 bytes (104 days at 1 GB/s); a stream that gets there refuses further writes and has to be recreated.
 

@@ -65,7 +65,7 @@ export interface Settings {
   blockTimeout: number;
   /** Which readers may request `block`: all, those that may also write, or none. Readers with a link never may. */
   readerBlock: ReaderBlock;
-  /** What stays whole when several writers write. */
+  /** Which units of concurrent writers are never interleaved. */
   atomic: Atomic;
   /** The content type of live reads and snapshots. */
   type: string;
@@ -142,7 +142,7 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     type: 'string',
     required: false,
     default: 'none',
-    description: `What stays whole when several writers write: ${ATOMIC.join(', ')}`,
+    description: `Which units of concurrent writers are never interleaved: ${ATOMIC.join(', ')}`,
   },
   {
     name: 'type',
@@ -270,7 +270,7 @@ export const CONFIG_PARAMETERS: readonly ConfigParameter[] = [
     required: false,
     default: '',
     description:
-      "The address of a log that several servers share to serve the same streams (e.g., 'redis://redis.internal:6379?password_env=REDIS_PASSWORD'); if not given, this server alone has its streams",
+      "The address of a log that several servers share to serve the same streams (e.g., 'redis://redis.internal:6379?password_env=REDIS_PASSWORD'); if not given, the streams are only on this server",
   },
   {
     name: 'log_prefix',
@@ -409,13 +409,13 @@ function persistence(config: PluginConfig, given: PluginConfig): PersistSettings
   if (maxTotal < MIN_TOTAL_BYTES) {
     const least = formatSize(MIN_TOTAL_BYTES);
     throw invalid(
-      `persist_total must be at least ${least}, since journals take a part of it; got ${formatSize(maxTotal)}`,
+      `persist_total must be at least ${least}, since journals use a part of it; got ${formatSize(maxTotal)}`,
     );
   }
   if (directory !== '') return { directory: resolve(directory), sync, retention, maxAge, maxTotal };
   for (const name of ['persist_sync', 'persist_max_age', 'persist_total']) {
     if (!isChanged(given, name)) continue;
-    throw invalid(`${name} means nothing without persist: name the directory in which streams are kept`);
+    throw invalid(`${name} requires persist: set persist to a directory for the streams`);
   }
   return undefined;
 }
@@ -439,7 +439,7 @@ function sharedLog(config: PluginConfig, given: PluginConfig): LogSettings | und
   if (address === '') {
     const named = LOG_KEYS.find((key) => isChanged(given, key));
     if (named === undefined) return undefined;
-    throw invalid(`${named} means nothing without log: give the address of the log that servers share`);
+    throw invalid(`${named} requires log: set log to the address of a shared log`);
   }
   if ((textValue(config, 'persist') ?? '') !== '') {
     throw invalid('log and persist exclude each other: a log that servers share keeps the streams itself');

@@ -50,7 +50,7 @@ export class StreamHandle implements FileHandle {
   private readonly waiting = new Set<() => void>();
   /** A read from the position whose delivery is not confirmed yet; the next read waits for that. */
   private inFlight: object | undefined;
-  /** Lost bytes before the position that no delivered answer has reported yet. */
+  /** Lost bytes before the position that no delivered response has reported yet. */
   private skipped = 0;
   private closed = false;
 

@@ -333,7 +333,7 @@ export function nameTaken(path: string, error: unknown): unknown {
   const reason = {
     IS_A_DIRECTORY: 'there are streams below it',
     NOT_A_DIRECTORY: 'it lies below a stream',
-    STREAM_GONE: 'one that was there is gone, though forks of it are still there',
+    STREAM_GONE: 'its previous stream was removed, but still has forks',
   }[error.code as 'STREAM_GONE'];
   return createError('STREAM_NAME_TAKEN', { path, reason });
 }

@@ -2,9 +2,9 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createError, isStreamFSError, prefixed } from '../../errors/index.ts';
-import { json } from '../http/answers.ts';
 import { jsonOf } from '../http/json-body.ts';
 import { sendJson } from '../http/respond.ts';
+import { json } from '../http/responses.ts';
 import type { Exchange, Route } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
 import { field } from './parameters.ts';

@@ -5,9 +5,9 @@ import { type FileInfo, joinPath } from '../../fs/index.ts';
 import { JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { type Principal, RIGHTS } from '../auth/index.ts';
 import { HeldText, sendSized, withParts, writePiece } from '../egress/index.ts';
-import { json, message } from '../http/answers.ts';
 import { headersFor } from '../http/headers.ts';
 import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
+import { json, message } from '../http/responses.ts';
 import type { Exchange, Route } from '../http/route.ts';
 import { optional, PATH } from './parameters.ts';
 
@@ -16,7 +16,7 @@ const DEFAULT_LIMIT = 1000;
 const MAX_LIMIT = 10_000;
 /** Entries looked up and serialised in one turn of the event loop. */
 const TURN_ENTRIES = 1000;
-/** Entries serialised into one string: a longer string would need an allocation of its own, which costs more. */
+/** Entries serialised into one string: a longer string would need a separate allocation, which costs more. */
 const PIECE_ENTRIES = 50;
 
 export const listDirectory: Route = {

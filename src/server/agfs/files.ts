@@ -1,6 +1,7 @@
 /** Creating and removing files. */
-import { CREATION_ERRORS, message } from '../http/answers.ts';
+
 import { sendMessage } from '../http/respond.ts';
+import { CREATION_ERRORS, message } from '../http/responses.ts';
 import type { Exchange, Route } from '../http/route.ts';
 import { optional, PATH } from './parameters.ts';
 import { ATOMIC_SETTING, SETTINGS, settingsOf } from './stream-settings.ts';

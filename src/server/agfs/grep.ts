@@ -9,7 +9,7 @@ import { Matcher } from '../grep/matcher.ts';
 import { type Pattern, parsePattern } from '../grep/pattern.ts';
 import { type Search, searchFile, searchTree } from '../grep/search.ts';
 import { Slots } from '../grep/slots.ts';
-import { ANSWER_HEADERS } from '../http/headers.ts';
+import { RESPONSE_HEADERS } from '../http/headers.ts';
 import { jsonOf } from '../http/json-body.ts';
 import { errorBody } from '../http/respond.ts';
 import type { Exchange, Route } from '../http/route.ts';
@@ -106,27 +106,27 @@ async function sendCollected(
   limit: number,
   run: (act: (matches: AsyncIterable<GrepMatch>) => Promise<void>) => Promise<void>,
 ): Promise<void> {
-  const answer = new HeldText(server.limits.held);
+  const response = new HeldText(server.limits.held);
   try {
     await run(async (matches) => {
-      const { count, truncated } = await collect(answer, matches, limit);
-      answer.add(`],"count":${count}${truncated ? ',"truncated":true' : ''}}\n`);
+      const { count, truncated } = await collect(response, matches, limit);
+      response.add(`],"count":${count}${truncated ? ',"truncated":true' : ''}}\n`);
     });
-    const headers = { ...ANSWER_HEADERS, 'Content-Type': JSON_MEDIA_TYPE };
-    await sendSized(res, answer.content(), server.limits, headers);
+    const headers = { ...RESPONSE_HEADERS, 'Content-Type': JSON_MEDIA_TYPE };
+    await sendSized(res, response.content(), server.limits, headers);
   } catch (error) {
     throw isStreamFSError(error) ? prefixed('grep failed: ', error) : error;
   } finally {
-    answer.release();
+    response.release();
   }
 }
 
-async function collect(answer: HeldText, matches: AsyncIterable<GrepMatch>, limit: number) {
+async function collect(response: HeldText, matches: AsyncIterable<GrepMatch>, limit: number) {
   let count = 0;
   let length = 0;
-  answer.add('{"matches":[');
+  response.add('{"matches":[');
   for await (const match of matches) {
-    answer.add(`${count === 0 ? '' : ','}${JSON.stringify(match)}`);
+    response.add(`${count === 0 ? '' : ','}${JSON.stringify(match)}`);
     count += 1;
     length += match.content.length;
     if (count >= limit) break;
@@ -137,7 +137,7 @@ async function collect(answer: HeldText, matches: AsyncIterable<GrepMatch>, limi
 
 async function sendStreamed(exchange: Exchange, matches: AsyncIterable<GrepMatch>, limit: number): Promise<void> {
   const { res, server, signal } = exchange;
-  res.writeHead(200, { ...ANSWER_HEADERS, 'Content-Type': NDJSON_MEDIA_TYPE, 'Cache-Control': 'no-store' });
+  res.writeHead(200, { ...RESPONSE_HEADERS, 'Content-Type': NDJSON_MEDIA_TYPE, 'Cache-Control': 'no-store' });
   res.flushHeaders();
   const summary: Record<string, unknown> = { type: 'summary', count: 0 };
   let count = 0;

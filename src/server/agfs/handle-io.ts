@@ -2,10 +2,10 @@
 
 import type { FileHandle, FileWriter, HandleRead } from '../../fs/index.ts';
 import { HEADERS } from '../../protocol/index.ts';
-import { APPEND_ERRORS, BYTES, json, START_ERRORS } from '../http/answers.ts';
 import { CONTENT_HEADERS } from '../http/headers.ts';
 import { bodyLimit } from '../http/json-body.ts';
 import { sendBytes, sendJson } from '../http/respond.ts';
+import { APPEND_ERRORS, BYTES, json, START_ERRORS } from '../http/responses.ts';
 import type { Exchange, Route } from '../http/route.ts';
 import { RequestBody, receiveBody } from '../ingest/receive.ts';
 import { HANDLE_ID, handleId } from './handles.ts';
@@ -137,12 +137,12 @@ export const writeHandle: Route = {
     const id = handleId(exchange);
     const offset = query.integer('offset', { min: 0 });
     const limit = await bodyLimit(exchange, server.handles.get(id).path);
-    const answer = await server.handles.use(id, async (handle) => {
+    const result = await server.handles.use(id, async (handle) => {
       const writer = new HandleWriter(handle, offset);
       const written = await receiveBody(new RequestBody(req), writer, { limit, live: true });
       return { bytes_written: written, position: await writer.position() };
     });
-    sendJson(exchange, 200, answer);
+    sendJson(exchange, 200, result);
   },
 };
 

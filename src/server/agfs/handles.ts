@@ -6,8 +6,8 @@ import { createError } from '../../errors/index.ts';
 import type { HandleInfo } from '../../fs/index.ts';
 import { handleIdOf } from '../auth/index.ts';
 import { sendSource, sourceHeaders } from '../egress/index.ts';
-import { CREATION_ERRORS, json, LIVE, message, PLACE, READ_ERRORS, START_ERRORS } from '../http/answers.ts';
 import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
+import { CREATION_ERRORS, json, LIVE, message, PLACE, READ_ERRORS, START_ERRORS } from '../http/responses.ts';
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { optional, PATH } from './parameters.ts';
 import { addressOf } from './reader-list.ts';
@@ -51,7 +51,7 @@ export const openHandle: Route = {
     optional(
       'create',
       'boolean',
-      'Create an absent file, or answer 404. Default: a stream as the mount says, another file as the flags say.',
+      'Create an absent file, or respond with 404. Default: a stream as the mount says, another file as the flags say.',
     ),
     optional(
       'atomic',

@@ -2,9 +2,9 @@
 
 import { createError } from '../../errors/index.ts';
 import { LINK_RIGHTS } from '../auth/index.ts';
-import { json } from '../http/answers.ts';
 import { jsonOf } from '../http/json-body.ts';
 import { sendJson } from '../http/respond.ts';
+import { json } from '../http/responses.ts';
 import type { Route } from '../http/route.ts';
 import { field } from './parameters.ts';
 

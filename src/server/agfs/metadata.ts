@@ -2,10 +2,10 @@
 
 import { createError } from '../../errors/index.ts';
 import { modeOfNumber, parseMode } from '../../units/index.ts';
-import { CREATION_ERRORS, json, message } from '../http/answers.ts';
 import type { Fields } from '../http/json-body.ts';
 import { jsonOf } from '../http/json-body.ts';
 import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
+import { CREATION_ERRORS, json, message } from '../http/responses.ts';
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { field, PATH } from './parameters.ts';
 

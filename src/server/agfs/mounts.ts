@@ -1,9 +1,9 @@
 /** Mounts and plugins (contract 74). All plugins are built in: no route loads code (contract 79). */
 
 import { createError } from '../../errors/index.ts';
-import { json, message } from '../http/answers.ts';
 import { jsonOf } from '../http/json-body.ts';
 import { sendJson, sendMessage } from '../http/respond.ts';
+import { json, message } from '../http/responses.ts';
 import type { Route } from '../http/route.ts';
 import { field } from './parameters.ts';
 

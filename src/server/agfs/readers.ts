@@ -1,8 +1,8 @@
 /** Routes that list readers, and end one of them. */
 
 import { createError } from '../../errors/index.ts';
-import { json, message } from '../http/answers.ts';
 import { sendJson, sendMessage } from '../http/respond.ts';
+import { json, message } from '../http/responses.ts';
 import type { Route } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
 import { optional } from './parameters.ts';

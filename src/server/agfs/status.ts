@@ -3,8 +3,8 @@
 import type { DiskTotals, LogTotals } from '../../fs/index.ts';
 import { type Health, JSON_MEDIA_TYPE, type ServerStats } from '../../protocol/index.ts';
 import { RIGHTS } from '../auth/index.ts';
-import { json } from '../http/answers.ts';
 import { sendJson } from '../http/respond.ts';
+import { json } from '../http/responses.ts';
 import type { Route, ServerContext } from '../http/route.ts';
 import { optional } from './parameters.ts';
 
@@ -96,9 +96,9 @@ function logCounts(logs: readonly LogTotals[]): Health['logs'] {
 export const stats: Route = {
   method: 'GET',
   pattern: '/api/v1/stats',
-  summary: 'What is in use, the limits, and how often each limit was reached.',
+  summary: 'The resources in use, the limits, and how often each limit was reached.',
   permission: 'admin server',
-  answers: [json(200, 'ServerStats', 'What is in use.')],
+  answers: [json(200, 'ServerStats', 'The resources in use.')],
   navigable: true,
   parameters: [],
   async handle(exchange) {

@@ -66,7 +66,7 @@ export const STREAM_PARAMETERS: readonly RouteParameter[] = [
     values: FROM,
   }),
   ...SNAPSHOT_PARAMETERS,
-  optional('create', 'boolean', 'Create an absent stream, or answer 404. Default: as the mount is configured.'),
+  optional('create', 'boolean', 'Create an absent stream, or respond with 404. Default: as the mount is configured.'),
   optional(
     'on_lag',
     'string',

@@ -3,10 +3,10 @@
 import { createError } from '../../errors/index.ts';
 import type { FileWriter, StreamSettings, WriteOptions } from '../../fs/index.ts';
 import { ATOMIC, HEADERS, JSON_MEDIA_TYPE } from '../../protocol/index.ts';
-import { APPEND_ERRORS, message, PRODUCER_ERRORS, type RouteAnswer } from '../http/answers.ts';
-import { ANSWER_HEADERS } from '../http/headers.ts';
+import { RESPONSE_HEADERS } from '../http/headers.ts';
 import { bodyLimit, jsonOf } from '../http/json-body.ts';
 import { sendMessage } from '../http/respond.ts';
+import { APPEND_ERRORS, message, PRODUCER_ERRORS, type RouteResponse } from '../http/responses.ts';
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { isJson } from '../http/unused-body.ts';
 import { appendIdOf, producerHeaders, refusalHeaders } from '../ingest/producer-headers.ts';
@@ -22,7 +22,7 @@ const WRITTEN = [
   HEADERS.producerSeq,
 ] as const;
 
-const ANSWERS: readonly RouteAnswer[] = [
+const RESPONSES: readonly RouteResponse[] = [
   message(200, 'Written N bytes', WRITTEN),
   { status: 204, description: 'The append of this producer had already been applied.', headers: WRITTEN },
 ];
@@ -34,7 +34,7 @@ const ATOMIC_OF_WRITER =
 
 const PARAMETERS: readonly RouteParameter[] = [
   PATH,
-  optional('create', 'boolean', 'Create an absent file, or answer 404. Default: as the mount is configured.'),
+  optional('create', 'boolean', 'Create an absent file, or respond with 404. Default: as the mount is configured.'),
   optional(
     'offset',
     'integer',
@@ -55,7 +55,7 @@ export const writeFile: Route = {
   summary:
     'Writes the raw body, whatever its type: appends it to a stream as it arrives, or replaces an ordinary file.',
   permission: 'write',
-  answers: ANSWERS,
+  answers: RESPONSES,
   errors: ERRORS,
   link: 'write',
   body: 'content',
@@ -68,7 +68,7 @@ export const write: Route = {
   pattern: '/api/v1/write',
   summary: `As PUT /files; with the type ${JSON_MEDIA_TYPE} the bytes to write are the text in \`data\`.`,
   permission: 'write',
-  answers: ANSWERS,
+  answers: RESPONSES,
   errors: ERRORS,
   parameters: [...PARAMETERS, field('data', 'string', false, 'The text to write, as UTF-8. Only with a JSON body.')],
   body: 'content',
@@ -132,7 +132,7 @@ async function writeRaw(exchange: Exchange): Promise<void> {
     endStatus: request.endStatus,
     limit,
   });
-  answer(exchange, writer, written);
+  sendWritten(exchange, writer, written);
 }
 
 async function writeText(exchange: Exchange): Promise<void> {
@@ -151,7 +151,7 @@ async function writeText(exchange: Exchange): Promise<void> {
     throw error;
   }
   await writer.close({ end: request.end, endStatus: request.endStatus });
-  answer(exchange, writer, data.length);
+  sendWritten(exchange, writer, data.length);
 }
 
 async function openWriter({ caller, req, res, server }: Exchange, request: WriteRequest): Promise<FileWriter> {
@@ -179,7 +179,7 @@ async function openWriter({ caller, req, res, server }: Exchange, request: Write
   return writer;
 }
 
-function answer(exchange: Exchange, writer: FileWriter, written: number): void {
+function sendWritten(exchange: Exchange, writer: FileWriter, written: number): void {
   const { durability, endOffset, generation, producer } = writer;
   const headers = {
     ...(endOffset === undefined ? {} : { [HEADERS.streamEndOffset]: endOffset }),
@@ -188,6 +188,6 @@ function answer(exchange: Exchange, writer: FileWriter, written: number): void {
     ...(producer === undefined ? {} : producerHeaders(producer)),
   };
   // The body has been read to its end.
-  if (producer?.isRepeated) exchange.res.writeHead(204, { ...ANSWER_HEADERS, ...headers }).end();
+  if (producer?.isRepeated) exchange.res.writeHead(204, { ...RESPONSE_HEADERS, ...headers }).end();
   else sendMessage(exchange, 200, `Written ${written} bytes`, headers);
 }

@@ -3,7 +3,7 @@
  * each configured prefix.
  */
 import { EVENT_STREAM_MEDIA_TYPE } from '../../protocol/index.ts';
-import { APPEND_ERRORS, BYTES, PRODUCER_ERRORS } from '../http/answers.ts';
+import { APPEND_ERRORS, BYTES, PRODUCER_ERRORS } from '../http/responses.ts';
 import type { Route, RouteParameter } from '../http/route.ts';
 import type { DurableReadRoute } from './live.ts';
 import type { DurableStreamsOptions } from './options.ts';
@@ -128,7 +128,7 @@ export function durableStreamRoutes(options: DurableStreamsOptions): readonly Du
   });
 }
 
-export { durabilityHeader, tailValue } from './answer.ts';
 export { type DurableReadRoute, isDurableRead } from './live.ts';
 export type { DurableStreamsOptions } from './options.ts';
+export { durabilityHeader, tailValue } from './response.ts';
 export { isDurableAppend } from './write.ts';

@@ -12,9 +12,9 @@ import { type DurableSseForm, durableSseEncoding } from '../encoding/durable-sse
 import type { Encoding } from '../encoding/index.ts';
 import type { Query } from '../http/query.ts';
 import type { Route, ServerContext } from '../http/route.ts';
-import { BODY_HEADERS } from './answer.ts';
 import { formOf } from './form.ts';
 import { type DurableStreamsOptions, SSE_HEARTBEAT_MS, SSE_LIFETIME_JITTER_MS, SSE_LIFETIME_MS } from './options.ts';
+import { BODY_HEADERS } from './response.ts';
 
 /** The route of reads, which can be opened without an exchange. */
 export interface DurableReadRoute extends Route {
@@ -22,7 +22,7 @@ export interface DurableReadRoute extends Route {
    * @returns undefined for a request that is not a live read, or that needs bytes from disk
    * @throws the error to answer with
    */
-  openLive(query: Query, caller: Principal | undefined, server: ServerContext): Promise<LiveAnswer | undefined>;
+  openLive(query: Query, caller: Principal | undefined, server: ServerContext): Promise<LiveResponse | undefined>;
 }
 
 export function isDurableRead(route: Route): route is DurableReadRoute {
@@ -30,7 +30,7 @@ export function isDurableRead(route: Route): route is DurableReadRoute {
 }
 
 /** An open read, and how it is sent. */
-export interface LiveAnswer extends LiveForm {
+export interface LiveResponse extends LiveForm {
   readonly reader: Reader;
 }
 

@@ -21,7 +21,7 @@ export async function earliestOf({ settings, stream }: StoredStream): Promise<nu
   return form === 'text' ? firstCharacter(withHistory) : withHistory.startOffset;
 }
 
-/** Behind what is left of a character of which the beginning has gone. */
+/** The offset after the remaining bytes of a character whose first bytes are no longer retained. */
 async function firstCharacter(withHistory: RingStream['withHistory']): Promise<number> {
   const { startOffset } = withHistory;
   if (startOffset === 0) return 0;

@@ -13,13 +13,13 @@ import { durableOffset } from '../encoding/durable-offsets.ts';
 import { etagMatches } from '../http/conditional.ts';
 import type { Query } from '../http/query.ts';
 import type { Exchange, ServerContext } from '../http/route.ts';
-import { BODY_HEADERS, isClosed, sendEmpty, setRefusalHeaders, tailHeaders } from './answer.ts';
 import { formOf } from './form.ts';
 import { sendHistory } from './history.ts';
-import { type LiveAnswer, liveFormOf } from './live.ts';
+import { type LiveResponse, liveFormOf } from './live.ts';
 import type { DurableStreamsOptions } from './options.ts';
 import { EMPTY_ARRAY, pageFrom } from './page.ts';
 import { earliestOf, NOW, startOf } from './position.ts';
+import { BODY_HEADERS, isClosed, sendEmpty, setRefusalHeaders, tailHeaders } from './response.ts';
 import { type StreamTarget, targetOf } from './target.ts';
 
 export const MODES = ['long-poll', 'sse'] as const;
@@ -251,7 +251,7 @@ export async function openLive(
   caller: Principal | undefined,
   server: ServerContext,
   options: DurableStreamsOptions,
-): Promise<LiveAnswer | undefined> {
+): Promise<LiveResponse | undefined> {
   const offset = query.text('offset');
   if (offset === undefined || query.oneOf('live', MODES) !== 'sse') return undefined;
   const target = targetOf(server.mounts, query.path());

@@ -7,7 +7,6 @@ import { DURABLE_HEADERS as H, HEADERS } from '../../protocol/index.ts';
 import { forkDepth, isDurableOffset, MAX_FORK_DEPTH } from '../encoding/durable-offsets.ts';
 import { relativeTarget } from '../http/message-rules.ts';
 import type { Exchange, Route, ServerContext } from '../http/route.ts';
-import { durabilityHeader, sendEmpty, setRefusalHeaders, tailHeaders } from './answer.ts';
 import type { DurableStreamsOptions } from './options.ts';
 import { forkPointIn } from './position.ts';
 import {
@@ -24,6 +23,7 @@ import {
   typeToCreate,
   wholeNumberOf,
 } from './request.ts';
+import { durabilityHeader, sendEmpty, setRefusalHeaders, tailHeaders } from './response.ts';
 import { addressOriginOf, pathOfSource, type StreamTarget, targetOf } from './target.ts';
 
 /** The ttl used for a requested ttl of 0, since 0 means no expiry to a stream. */
@@ -81,7 +81,7 @@ function forkOf(
   if (from === undefined) {
     const given = offset === undefined ? (beyond === undefined ? undefined : H.forkSubOffset) : H.forkOffset;
     if (given === undefined) return undefined;
-    throw createError('INVALID_PARAMETER', { name: given, reason: `it means nothing without ${H.forkedFrom}` });
+    throw createError('INVALID_PARAMETER', { name: given, reason: `it requires ${H.forkedFrom}` });
   }
   if (offset !== undefined && !isDurableOffset(offset)) {
     throw createError('INVALID_OFFSET', {

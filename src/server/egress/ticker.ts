@@ -1,6 +1,6 @@
 /**
  * One timer for all that wait for the same period, as thousands of idle reads do. Each costs one set entry, where a
- * timer of its own would cost some 200 bytes.
+ * separate timer would cost some 200 bytes.
  */
 
 export interface Ticking {

@@ -37,7 +37,7 @@ export interface Encoding {
   readonly tail: Buffer;
   /** How the bytes are transformed. Undefined: they are sent unchanged. */
   readonly body: BodyEncoding | undefined;
-  /** Undefined if the encoding can report nothing besides the bytes, such as a gap. */
+  /** Undefined if the encoding can report nothing except the bytes, such as a gap. */
   readonly control: ControlRecords | undefined;
   /** The kinds of message that carry data and control records on a message transport, such as WebSocket. */
   readonly payload: { readonly data: PayloadKind; readonly control: PayloadKind };

@@ -20,7 +20,7 @@ export function countByte(byte: number, parts: readonly Uint8Array[], length: nu
   return count;
 }
 
-/** Maximum length of text with this many line ends as data lines, each with a line end of its own. */
+/** Maximum length of text with this many line ends as data lines, each with its own line end. */
 export function dataLinesLength(length: number, lineEnds: number): number {
   return length + (lineEnds + 1) * (FIELD.length + 2);
 }

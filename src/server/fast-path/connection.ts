@@ -24,7 +24,7 @@ import type { FileWriter } from '../../fs/index.ts';
 import type { Principal } from '../auth/index.ts';
 import { CLIENT_CLOSED_REQUEST } from '../http/exchange.ts';
 import { requestTimeout, stackOf } from '../http/respond.ts';
-import { canAnswer, errorText, writtenParts } from '../http/response-text.ts';
+import { canRespond, errorText, writtenParts } from '../http/response-text.ts';
 import { bodyBrokeOff, receiveBody, track, type Upload, untrack } from '../ingest/receive.ts';
 import { clearConsumer, KEEP_ALIVE_TIMEOUT_MS, setConsumer } from '../net/index.ts';
 import { AppendTarget } from './append-target.ts';
@@ -388,7 +388,7 @@ export class FastPathConnection implements Upload {
     }
     const { socket } = this;
     const known = this.knownError(error, this.exchanges.path);
-    if (!canAnswer(socket)) return void socket.destroy();
+    if (!canRespond(socket)) return void socket.destroy();
     if (this.state !== 'head') this.exchanges.answered(known.status);
     this.state = 'refused';
     untrack(socket);

@@ -3,7 +3,7 @@
  * A page itself sends the token, never its browser automatically, so `Access-Control-Allow-Credentials` is never sent.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { DURABLE_ANSWER_HEADERS, DURABLE_REQUEST_HEADERS, headersIn } from '../../protocol/index.ts';
+import { DURABLE_REQUEST_HEADERS, DURABLE_RESPONSE_HEADERS, headersIn } from '../../protocol/index.ts';
 import type { Origins } from '../auth/index.ts';
 
 /** Request headers that the server reads, or that clients of streams send. */
@@ -16,9 +16,13 @@ const ALLOWED = [
 ].join(', ');
 
 /** Response headers that a page may read, in addition to the CORS-safelisted ones. */
-const EXPOSED = ['Allow', 'Retry-After', 'WWW-Authenticate', ...headersIn('answer'), ...DURABLE_ANSWER_HEADERS].join(
-  ', ',
-);
+const EXPOSED = [
+  'Allow',
+  'Retry-After',
+  'WWW-Authenticate',
+  ...headersIn('response'),
+  ...DURABLE_RESPONSE_HEADERS,
+].join(', ');
 
 /** How long a browser may cache the response to a preflight, in seconds. It delays changes of the origins. */
 const MAX_AGE = '600';

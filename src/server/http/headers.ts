@@ -2,14 +2,14 @@
 import { COMMON_HEADERS, isMediaContentType, listedContentType, OCTET_STREAM } from '../../protocol/index.ts';
 
 /** For every response: browsers must not guess another type than the Content-Type. */
-export const ANSWER_HEADERS = { [COMMON_HEADERS.contentTypeOptions]: 'nosniff' } as const;
+export const RESPONSE_HEADERS = { [COMMON_HEADERS.contentTypeOptions]: 'nosniff' } as const;
 
 /**
  * For responses to GET and HEAD, which a browser must neither cache, interpret nor embed. Responses to other methods
  * cannot be embedded and are not cached, so they do without these headers, which would be longer than a short write.
  */
 export const READ_HEADERS = {
-  ...ANSWER_HEADERS,
+  ...RESPONSE_HEADERS,
   'Cache-Control': 'no-store',
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
   'Cross-Origin-Resource-Policy': 'same-origin',
@@ -35,6 +35,6 @@ export function readHeadersFor(type: string): typeof READ_HEADERS | typeof MEDIA
 /** For every response with the content of a file (contract 68). */
 export const CONTENT_HEADERS = { 'Content-Type': OCTET_STREAM, ...READ_HEADERS } as const;
 
-export function headersFor(method: string | undefined): typeof ANSWER_HEADERS {
-  return method === 'GET' || method === 'HEAD' ? READ_HEADERS : ANSWER_HEADERS;
+export function headersFor(method: string | undefined): typeof RESPONSE_HEADERS {
+  return method === 'GET' || method === 'HEAD' ? READ_HEADERS : RESPONSE_HEADERS;
 }

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { StreamFSError } from '../../errors/index.ts';
 import { type Durability, HEADERS, JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { KEEP_ALIVE_TIMEOUT_MS, SecureSocket } from '../net/index.ts';
-import { ANSWER_HEADERS } from './headers.ts';
+import { RESPONSE_HEADERS } from './headers.ts';
 import { errorBody, retryAfter } from './respond.ts';
 
 /** The first lines of a response. */
@@ -32,7 +32,7 @@ export function errorText(error: StreamFSError, vary: string, isLast = true): st
   const head = headText(
     error.status,
     {
-      ...ANSWER_HEADERS,
+      ...RESPONSE_HEADERS,
       'Content-Type': JSON_MEDIA_TYPE,
       ...retryAfter(error),
       'Content-Length': Buffer.byteLength(body),
@@ -44,7 +44,7 @@ export function errorText(error: StreamFSError, vary: string, isLast = true): st
 }
 
 /** Whether a response would reach the peer: during a TLS handshake it would not. */
-export function canAnswer(socket: Duplex): boolean {
+export function canRespond(socket: Duplex): boolean {
   return socket.writable && !(socket instanceof SecureSocket && !socket.isSecure);
 }
 
@@ -82,8 +82,8 @@ export function splitAtValue(
     {
       ...headers,
       ...KEEP_ALIVE,
-      // Last, or each such object would have a hidden class of its own (docs/adr/0019-put-small-slabs-in-blocks.md).
-      ...ANSWER_HEADERS,
+      // Last, or each such object would have its own hidden class (docs/adr/0019-put-small-slabs-in-blocks.md).
+      ...RESPONSE_HEADERS,
     },
     vary,
   );

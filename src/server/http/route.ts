@@ -12,8 +12,8 @@ import type { LinkPermission, Links, Permission, Principal } from '../auth/index
 import type { Encoding } from '../encoding/index.ts';
 import type { Limits } from '../limits/index.ts';
 import type { ServerMetrics } from '../metrics/index.ts';
-import type { RouteAnswer } from './answers.ts';
 import type { Query } from './query.ts';
+import type { RouteResponse } from './responses.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
@@ -41,7 +41,7 @@ export interface Route {
   readonly summary: string;
   readonly parameters: readonly RouteParameter[];
   /** The successful responses, each status once. */
-  readonly answers: readonly RouteAnswer[];
+  readonly answers: readonly RouteResponse[];
   /** The errors of this route, in addition to those of every request. */
   readonly errors?: readonly ErrorCode[] | undefined;
   /** How a body without fields is treated: as the content of a file, or ignored. Default: the route takes no body. */

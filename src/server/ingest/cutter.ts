@@ -22,7 +22,7 @@ export const asArrived: Cutter = { take: (bytes) => bytes, rest: () => undefined
 /** Pooled memory in which short bodies are assembled: allocated for each body, it would be most of the garbage. */
 const spare: Buffer[] = [];
 const MAX_POOLED_BODIES = 16;
-/** Shorter bodies get memory of their own length: pooled memory always has the size of a chunk. */
+/** Shorter bodies get memory of exactly their length: pooled memory always has the size of a chunk. */
 const POOL_FROM_BYTES = 8 * 1024;
 
 /** One piece of a known length, at most 64 KiB. */

@@ -60,7 +60,7 @@ interface Connection {
   account: Account | undefined;
 }
 
-/** The object that serves a connection and enforces timeouts of its own: asked at each sweep. */
+/** The object that serves a connection and enforces its own timeouts, checked at each sweep. */
 interface ConnectionOwner {
   /** Bytes that have arrived and are not processed yet. */
   held(): number;
@@ -74,7 +74,7 @@ export interface ConnectionsOptions {
   /** The memory that parsed requests are charged to. */
   heap: HeapMemory;
   /** The response to a refused connection. */
-  answer: (error: StreamFSError) => string;
+  errorResponse: (error: StreamFSError) => string;
   /** Called for each refused connection. */
   onRefused: (error: StreamFSError) => void;
   /** Called for each connection closed because it stalls, with the number of bytes that waited for its peer. */
@@ -203,7 +203,7 @@ export class Connections {
       clearTimeout(timer);
       this.#lingering.delete(socket);
     });
-    socket.end(this.#options.answer(error));
+    socket.end(this.#options.errorResponse(error));
   }
 
   /** Whether input from a connection is discarded: it was refused, or has too many pipelined requests. */

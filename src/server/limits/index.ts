@@ -19,7 +19,7 @@ export interface BoundsOptions {
   /** The clock of the sweep. Default: the system clock. */
   clock?: Clock | undefined;
   logger: PluginLogger;
-  answer: (error: StreamFSError) => string;
+  errorResponse: (error: StreamFSError) => string;
 }
 
 export class Limits {
@@ -39,7 +39,7 @@ export class Limits {
   #period = SWEEP_INTERVAL_MS;
   #lookedAt = 0;
 
-  constructor({ limits = {}, memory, counters, clock = systemClock, logger, answer }: BoundsOptions) {
+  constructor({ limits = {}, memory, counters, clock = systemClock, logger, errorResponse }: BoundsOptions) {
     this.values = { ...DEFAULT_LIMITS, ...limits };
     this.memory = memory ?? new MemoryBudget(0);
     this.counters = counters ?? new LimitCounters();
@@ -58,7 +58,7 @@ export class Limits {
       limits: this.values,
       memory: this.memory,
       heap: this.heap,
-      answer,
+      errorResponse,
       onRefused: (error) => {
         this.countRefusal(error);
         refused.add(error);

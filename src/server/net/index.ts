@@ -14,7 +14,7 @@
  * | `httpAllowHalfOpen` of an HTTP server | clients may close their sending side before the response | listener.ts | they get no response |
  * | `socket === null` of a queued response, its event `socket`, and a direct `emit('close')` | pipelined requests are answered in turn | queued-response.ts | nothing: tests of pipelining fail |
  * | `complete` of a request, set directly, and `push(null)` | ends a body that has broken off, so that it can be answered | broken-body.ts | the connection is closed without a response |
- * | `assignSocket`, `detachSocket` of a response, and a direct `emit('close')` | responds to an upgrade request | upgraded-answer.ts | nothing: tests of WebSocket fail |
+ * | `assignSocket`, `detachSocket` of a response, and a direct `emit('close')` | responds to an upgrade request | upgraded-response.ts | nothing: tests of WebSocket fail |
  * | a listener for `data` makes node:http read with the socket again | discards the input of a connection that is over | discard-input.ts | the peer's disconnect is noticed late |
  */
 export { breakBody, isBroken } from './broken-body.ts';
@@ -31,4 +31,4 @@ export { checkTls, SecureHttpServer, type TlsOptions } from './secure-server.ts'
 export { isEncrypted, SecureSocket } from './secure-socket.ts';
 export { clearConsumer, setConsumer } from './shared-read-socket.ts';
 export { encryptedBytes, takenBySystem } from './socket-progress.ts';
-export { answerOn } from './upgraded-answer.ts';
+export { respondOn } from './upgraded-response.ts';

@@ -25,11 +25,11 @@ export interface ListenerOptions {
   /** Default: no TLS. */
   tls?: TlsOptions | undefined;
   /** The response to a client that speaks plain HTTP to a TLS port. */
-  plainAnswer: () => string;
+  plainTextResponse: () => string;
 }
 
 export function createListener(listener: ListenerOptions): Server {
-  const { headerSize, headerLines, headerTimeout, tcpKeepAlive, tls, plainAnswer } = listener;
+  const { headerSize, headerLines, headerTimeout, tcpKeepAlive, tls, plainTextResponse } = listener;
   const options = {
     // A live upload may last for days; headers may not.
     requestTimeout: 0,
@@ -45,7 +45,7 @@ export function createListener(listener: ListenerOptions): Server {
     // Checked when requests are routed, where the refusal is JSON like any other.
     requireHostHeader: false,
   };
-  const server = tls === undefined ? createServer(options) : new SecureHttpServer(options, tls, plainAnswer);
+  const server = tls === undefined ? createServer(options) : new SecureHttpServer(options, tls, plainTextResponse);
   // node:http silently drops header lines beyond this number: one more than allowed shows that there were too many.
   server.maxHeadersCount = headerLines === 0 ? 0 : headerLines + 1;
   // A client may close its sending side after its last request: it still gets its responses

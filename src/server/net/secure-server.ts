@@ -19,15 +19,15 @@ export interface TlsOptions {
 /** An HTTP server over TLS; for everything else see node:http. */
 export class SecureHttpServer extends HttpServer {
   #context: SecureContext;
-  readonly #plainAnswer: () => string;
+  readonly #plainTextResponse: () => string;
 
   /**
-   * @param plainAnswer see {@link SecureSocket}
+   * @param plainTextResponse see {@link SecureSocket}
    * @throws if OpenSSL rejects the certificate or the key
    */
-  constructor(options: ServerOptions, tls: TlsOptions, plainAnswer: () => string) {
+  constructor(options: ServerOptions, tls: TlsOptions, plainTextResponse: () => string) {
     super(options);
-    this.#plainAnswer = plainAnswer;
+    this.#plainTextResponse = plainTextResponse;
     this.#context = secureContextOf(tls);
   }
 
@@ -41,7 +41,7 @@ export class SecureHttpServer extends HttpServer {
   }
 
   #secured(wire: Socket): SecureSocket {
-    const socket = new SecureSocket(wire, this.#context, this.#plainAnswer);
+    const socket = new SecureSocket(wire, this.#context, this.#plainTextResponse);
     const onFailed = (error: Error) => this.emit('tlsClientError', error, socket);
     socket.once('error', onFailed);
     socket.once('secure', () => socket.off('error', onFailed));

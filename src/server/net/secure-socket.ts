@@ -24,14 +24,14 @@ export class SecureSocket extends TLSSocket {
   /** Whether the handshake is done. */
   isSecure = false;
 
-  readonly #plainAnswer: () => string;
+  readonly #plainTextResponse: () => string;
 
-  /** @param plainAnswer the response, in clear text, to a peer that speaks HTTP without TLS */
-  constructor(wire: Socket, secureContext: SecureContext, plainAnswer: () => string) {
+  /** @param plainTextResponse the response, in clear text, to a peer that speaks HTTP without TLS */
+  constructor(wire: Socket, secureContext: SecureContext, plainTextResponse: () => string) {
     const size = { highWaterMark: wire.writableHighWaterMark };
     super(wire, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'], ...size });
     this.wire = wire;
-    this.#plainAnswer = plainAnswer;
+    this.#plainTextResponse = plainTextResponse;
     this.once('secure', () => {
       this.isSecure = true;
     });
@@ -55,7 +55,7 @@ export class SecureSocket extends TLSSocket {
       return;
     }
     // Nothing has been encrypted, so the underlying connection can carry the response in clear text.
-    this.wire.write(this.#plainAnswer(), () => super._destroy(error, done));
+    this.wire.write(this.#plainTextResponse(), () => super._destroy(error, done));
   }
 
   override _write(chunk: Uint8Array | string, encoding: BufferEncoding, done: Done): void {

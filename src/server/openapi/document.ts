@@ -4,7 +4,7 @@
  */
 import { ERRORS, type ErrorCode } from '../../errors/index.ts';
 import { HEADER_USES, HEADERS, type HeaderName, JSON_MEDIA_TYPE, OCTET_STREAM } from '../../protocol/index.ts';
-import type { RouteAnswer } from '../http/answers.ts';
+import type { RouteResponse } from '../http/responses.ts';
 import type { Route, RouteParameter } from '../http/route.ts';
 import { schemaOf } from './parameters.ts';
 import { refusalsOf } from './refusals.ts';
@@ -71,9 +71,9 @@ function operationOf(route: Route, refusals: Refusals): Json {
   const given = pattern.endsWith('*') ? [REST, ...parameters] : parameters;
   const responses: Record<string, unknown> = {};
   const errors = refusalsOf(route);
-  for (const answer of answers) responses[answer.status] = responseOf(answer);
+  for (const response of answers) responses[response.status] = responseOf(response);
   for (const [status, codes] of errors) {
-    const known = answers.find((answer) => answer.status === status);
+    const known = answers.find((response) => response.status === status);
     responses[status] = known === undefined ? refusals.refTo(status, codes) : withError(known, codes);
   }
   return {
@@ -117,7 +117,7 @@ function bodyOf({ body, parameters }: Route): Json {
   return fields.length === 0 ? {} : { requestBody: { required: true, content: { [JSON_MEDIA_TYPE]: json } } };
 }
 
-function responseOf({ content, description, headers }: RouteAnswer): Json {
+function responseOf({ content, description, headers }: RouteResponse): Json {
   return {
     description,
     headers: headersOf(headers ?? []),
@@ -127,7 +127,7 @@ function responseOf({ content, description, headers }: RouteAnswer): Json {
   };
 }
 
-type Content = NonNullable<RouteAnswer['content']>[string];
+type Content = NonNullable<RouteResponse['content']>[string];
 
 function mediaOf(what: Content): Json {
   if (what === 'bytes') return {};
@@ -150,11 +150,11 @@ function headersOf(names: readonly HeaderName[]): Json {
 }
 
 /** A status with two meanings, such as the 503 of readiness, which can also be an error. */
-function withError(answer: RouteAnswer, codes: readonly ErrorCode[]): Json {
-  const { content = {} } = answer;
+function withError(response: RouteResponse, codes: readonly ErrorCode[]): Json {
+  const { content = {} } = response;
   const media = content[JSON_MEDIA_TYPE];
   const schemas = [...(media === undefined ? [] : [mediaOf(media).schema]), errorSchema(codes)];
-  return { ...responseOf(answer), content: { [JSON_MEDIA_TYPE]: { schema: { anyOf: schemas } } } };
+  return { ...responseOf(response), content: { [JSON_MEDIA_TYPE]: { schema: { anyOf: schemas } } } };
 }
 
 function errorSchema(codes: readonly ErrorCode[]): Json {

@@ -1,9 +1,9 @@
 /** `GET /api/v1/openapi.json`: the description of the API for tools, generated once (contract 104). */
 import { JSON_MEDIA_TYPE } from '../../protocol/index.ts';
-import { json } from '../http/answers.ts';
 import { etagMatches, tagOf } from '../http/conditional.ts';
 import { READ_HEADERS } from '../http/headers.ts';
 import { sendBytes } from '../http/respond.ts';
+import { json } from '../http/responses.ts';
 import type { Route } from '../http/route.ts';
 import { openApiDocument } from './document.ts';
 

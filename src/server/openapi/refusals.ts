@@ -23,7 +23,7 @@ const HANDLE: readonly ErrorCode[] = ['INVALID_HANDLE_ID', 'HANDLE_NOT_FOUND'];
 
 const JSON_BODY: readonly ErrorCode[] = ['INVALID_BODY', 'BODY_TOO_LARGE', 'PARAMETER_REQUIRED'];
 
-/** A required query parameter, other than the path, which has an error of its own. */
+/** A required query parameter, other than the path, which has a separate error. */
 function isRequiredInQuery({ in: place, name, required }: RouteParameter): boolean {
   return required && place === 'query' && name !== 'path';
 }

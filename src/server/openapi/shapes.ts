@@ -2,7 +2,7 @@
  * The schemas of JSON responses, in JSON Schema 2020-12, with examples. A test validates real responses against them.
  */
 import { LAG_POLICIES } from '../../protocol/index.ts';
-import type { ShapeName } from '../http/answers.ts';
+import type { ShapeName } from '../http/responses.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 

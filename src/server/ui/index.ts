@@ -5,10 +5,10 @@
 import { createError } from '../../errors/index.ts';
 import { root } from '../agfs/status.ts';
 import { acceptedRanges, acceptsCoding } from '../http/accept.ts';
-import { message, type RouteAnswer } from '../http/answers.ts';
 import { etagMatches } from '../http/conditional.ts';
 import { READ_HEADERS } from '../http/headers.ts';
 import { sendBytes, sendMessage } from '../http/respond.ts';
+import { message, type RouteResponse } from '../http/responses.ts';
 import type { Exchange, Route, RouteParameter } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
 import { BuiltPage } from './built-page.ts';
@@ -20,13 +20,13 @@ const CACHE_FOREVER = 'public, max-age=31536000, immutable';
 const COMMON = { method: 'GET', permission: 'nothing', navigable: true, parameters: [] } as const;
 
 const REDIRECT = message(302, 'the page is at ui/');
-const NOT_MODIFIED: RouteAnswer = { status: 304, description: 'The client already has it (`If-None-Match`).' };
-const DOCUMENT: RouteAnswer = {
+const NOT_MODIFIED: RouteResponse = { status: 304, description: 'The client already has it (`If-None-Match`).' };
+const DOCUMENT: RouteResponse = {
   status: 200,
   description: 'A document of the page.',
   content: { 'text/html': 'text' },
 };
-const ASSET: RouteAnswer = {
+const ASSET: RouteResponse = {
   status: 200,
   description: 'The file, compressed if the client accepts that.',
   content: { 'text/*': 'bytes', 'image/*': 'bytes', 'font/*': 'bytes', 'application/*': 'bytes' },
@@ -91,7 +91,7 @@ function wantsPage(accept = ''): boolean {
   return (acceptedRanges(accept).get('text/html') ?? 0) > 0;
 }
 
-/** The location is relative to the requested URL, because a proxy may serve the server below a path of its own. */
+/** The location is relative to the requested URL, because a proxy may serve the server below another path. */
 function redirect(exchange: Exchange, to: string): void {
   sendMessage(exchange, 302, `the page is at ${to}`, { Location: to });
 }

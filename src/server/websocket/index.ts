@@ -4,7 +4,7 @@ import type { QueryParameter } from '../../protocol/index.ts';
 import { LINK, optional, PATH } from '../agfs/parameters.ts';
 import { JOIN, STREAM_PARAMETERS } from '../agfs/stream-options.ts';
 import { SETTINGS } from '../agfs/stream-settings.ts';
-import { APPEND_ERRORS, PRODUCER_ERRORS, READ_ERRORS } from '../http/answers.ts';
+import { APPEND_ERRORS, PRODUCER_ERRORS, READ_ERRORS } from '../http/responses.ts';
 import type { Route, RouteParameter } from '../http/route.ts';
 import { readHandshake } from './handshake.ts';
 import { read } from './read.ts';

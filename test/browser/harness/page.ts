@@ -47,7 +47,7 @@ export interface PageOptions {
   expected?: readonly RegExp[];
 }
 
-/** Chromium's console messages for an error answer, and for a server that is gone. */
+/** Chromium's console messages for an error response, and for a server that is gone. */
 export const REFUSED = /Failed to load resource: the server responded with a status of 4\d\d/;
 export const UNREACHABLE = /Failed to load resource: net::ERR_|net::ERR_(CONNECTION|INCOMPLETE|EMPTY)/;
 

@@ -30,10 +30,10 @@ export class Readers {
         continue;
       }
       const request = get({ host: '127.0.0.1', port, path: `${target(stream)}&stream=true`, agent: false });
-      const [answer] = await once(request, 'response');
-      answer.on('data', (bytes: Uint8Array) => readers.took(index, bytes.length));
+      const [response] = await once(request, 'response');
+      response.on('data', (bytes: Uint8Array) => readers.took(index, bytes.length));
       // The server is stopped while the readers are connected.
-      answer.on('error', () => undefined);
+      response.on('error', () => undefined);
     }
     return readers;
   }
@@ -61,7 +61,7 @@ export class Writer {
 
   private constructor(socket: Socket) {
     this.socket = socket;
-    // Answers are ignored: the readers show that the writes succeeded.
+    // Responses are ignored: the readers show that the writes succeeded.
     socket.resume().on('error', () => undefined);
   }
 
@@ -94,7 +94,7 @@ export class Writer {
   }
 }
 
-/** A connected reader that has received the head of its answer. It reads on only when it is resumed. */
+/** A connected reader that has received the head of its response. It reads on only when it is resumed. */
 export async function openRawReader(port: number, stream: string): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');

@@ -73,9 +73,9 @@ export async function readMeter(
   { child }: RunningServer,
   command: 'collect' | 'read',
 ): Promise<{ heapUsed: number; collections: number }> {
-  const answer = once(child, 'message');
+  const response = once(child, 'message');
   child.send(command);
-  return (await answer)[0] as { heapUsed: number; collections: number };
+  return (await response)[0] as { heapUsed: number; collections: number };
 }
 
 /** The number of calls of each system call, from the table of `strace -c`. */

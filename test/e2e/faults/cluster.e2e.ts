@@ -22,9 +22,9 @@ function node(log: RedisServer, options: { port?: number; settings?: Record<stri
 
 /** The bytes that a server retains of a stream. */
 async function retained(at: ServerProcess, path: string): Promise<Buffer> {
-  const answer = await fetch(at.api(`/files?path=${path}&snapshot=true`));
-  expect(answer.status).toBe(200);
-  return Buffer.from(await answer.arrayBuffer());
+  const response = await fetch(at.api(`/files?path=${path}&snapshot=true`));
+  expect(response.status).toBe(200);
+  return Buffer.from(await response.arrayBuffer());
 }
 
 it('contract 106: a file that is written at one node is read live at others, byte for byte, with its end', async () => {

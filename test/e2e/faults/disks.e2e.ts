@@ -44,13 +44,13 @@ function canMount(): boolean {
 const HAS_MOUNTS = canMount();
 
 async function put(at: ServerProcess, path: string, body: Buffer) {
-  const answer = await fetch(at.api(`/files?path=${encodeURIComponent(path)}`), { method: 'PUT', body });
-  return { status: answer.status, text: await answer.text() };
+  const response = await fetch(at.api(`/files?path=${encodeURIComponent(path)}`), { method: 'PUT', body });
+  return { status: response.status, text: await response.text() };
 }
 
 async function snapshot(at: ServerProcess, path: string): Promise<Buffer> {
-  const answer = await fetch(at.api(`/files?path=${encodeURIComponent(path)}&snapshot=true`));
-  return Buffer.from(await answer.arrayBuffer());
+  const response = await fetch(at.api(`/files?path=${encodeURIComponent(path)}&snapshot=true`));
+  return Buffer.from(await response.arrayBuffer());
 }
 
 /** Only where mounting is possible: a container may forbid it. */
@@ -65,9 +65,9 @@ describe.runIf(HAS_MOUNTS)('a separate file system', () => {
     let refused: Awaited<ReturnType<typeof put>> | undefined;
     expect((await put(at, '/streamfs/spare', Buffer.alloc(6_000_000))).status).toBe(200);
     for (let n = 0; refused === undefined; n++) {
-      const answer = await put(at, '/streamfs/a', part(n));
-      if (answer.status === 200) acknowledged.push(part(n));
-      else refused = answer;
+      const response = await put(at, '/streamfs/a', part(n));
+      if (response.status === 200) acknowledged.push(part(n));
+      else refused = response;
     }
     expect([refused.status, refused.text]).toEqual([507, expect.stringContaining('DISK_FULL')]);
     expect(acknowledged.length).toBeGreaterThan(10);
@@ -89,9 +89,9 @@ describe.runIf(HAS_MOUNTS)('a separate file system', () => {
     const at = await server({ streamfs: config, under: withMount('size=12m') });
     await waitFor('the mount', () => fetch(at.api('/ready')).then(({ ok }) => ok));
     const ask = async (method: string, target: string, headers: Record<string, string> = {}) => {
-      const answer = await fetch(at.api(target), { method, headers });
-      await answer.arrayBuffer();
-      return answer.status;
+      const response = await fetch(at.api(target), { method, headers });
+      await response.arrayBuffer();
+      return response.status;
     };
     const names = ['a', 'b', 'c', 'd/1', 'd/2', 'd/3'];
     for (const name of names) expect((await put(at, `/streamfs/${name}`, Buffer.from(name))).status).toBe(200);
@@ -154,7 +154,7 @@ describe('a log that takes long to read', () => {
     const starting = server({ streamfs: { persist: directory }, port });
     const status = (path: string) =>
       fetch(`http://127.0.0.1:${port}/api/v1${path}`).then(
-        (answer) => answer.status,
+        (response) => response.status,
         () => 0,
       );
     await waitFor('it is there', async () => (await status('/health')) === 200);
@@ -191,8 +191,8 @@ describe('files removed under a running server', () => {
       expect((await put(at, '/streamfs/a', Buffer.from('kept'))).status).toBe(200);
       takeAway();
       const refused = await waitFor('it is refused', async () => {
-        const answer = await put(at, '/streamfs/a', Buffer.from('more'));
-        return answer.status === 200 ? undefined : answer;
+        const response = await put(at, '/streamfs/a', Buffer.from('more'));
+        return response.status === 200 ? undefined : response;
       });
       expect([refused.status, refused.text]).toEqual([503, expect.stringMatching(/DISK_FAILED.*|.*removed/s)]);
       expect((await snapshot(at, '/streamfs/a')).subarray(0, 4).toString()).toBe('kept');

@@ -131,9 +131,9 @@ describe('a reader that takes a byte at a time', () => {
       const body = got.subarray(got.indexOf('\r\n\r\n') + 4);
       expect(isPattern(body.subarray(body.indexOf('\r\n') + 2), 0)).toBe(true);
       await at.json('POST', `/end?path=${PATH}`);
-      const answer = await fast.lastAnswer();
-      expect(answer.trailers).toMatchObject({ 'x-stream-end-offset': String(total), 'x-stream-skipped': '0' });
-      expect(isPattern(answer.body, 0)).toBe(true);
+      const response = await fast.lastResponse();
+      expect(response.trailers).toMatchObject({ 'x-stream-end-offset': String(total), 'x-stream-skipped': '0' });
+      expect(isPattern(response.body, 0)).toBe(true);
       slow.socket.destroy();
       await at.untilReaders(PATH, 0);
       await remove(at);
@@ -167,7 +167,7 @@ describe('a thousand readers that connect and vanish', () => {
           const n = group + index;
           const format = n % 2 === 0 ? 'raw' : 'frames';
           const wire = await get(at.port, `/files?path=${paths[n % 4]}&stream=true&format=${format}`);
-          // Some disconnect before their answer, some in the middle of it.
+          // Some disconnect before their response, some in the middle of it.
           if (n % 3 !== 0) await wire.head();
           wire.socket[ways[(n % 7) % 3]!]();
           if ((n % 7) % 3 === 0) wire.socket.resume();
@@ -181,14 +181,14 @@ describe('a thousand readers that connect and vanish', () => {
         await at.json('POST', `/end?path=${path}`);
       }
       for (const [writer, wire] of steady.entries()) {
-        const answer = await wire.lastAnswer();
-        expect(answer.trailers).toMatchObject({
+        const response = await wire.lastResponse();
+        expect(response.trailers).toMatchObject({
           'x-stream-end': 'ended',
           'x-stream-end-offset': String(written[writer]),
           'x-stream-skipped': '0',
         });
-        expect(answer.body.length).toBe(written[writer]);
-        expect(isPattern(answer.body, 0)).toBe(true);
+        expect(response.body.length).toBe(written[writer]);
+        expect(isPattern(response.body, 0)).toBe(true);
       }
       for (const path of paths) await at.json('DELETE', `/files?path=${path}`);
     }, 2);

@@ -33,14 +33,14 @@ describe('SIGTERM', () => {
     at.process.kill('SIGTERM');
     expect(await settled('the server to leave', at.process.exited)).toEqual({ code: 0, signal: null });
     for (const wire of all) {
-      const answer = await wire.lastAnswer();
-      expect(answer.trailers).toEqual({
+      const response = await wire.lastResponse();
+      expect(response.trailers).toEqual({
         'x-stream-end': 'shutdown',
         'x-stream-end-offset': '88000',
         'x-stream-skipped': '0',
       });
-      expect(answer.body.length).toBe(88_000);
-      expect(isPattern(answer.body, 0)).toBe(true);
+      expect(response.body.length).toBe(88_000);
+      expect(isPattern(response.body, 0)).toBe(true);
     }
   });
 

@@ -1,7 +1,7 @@
 /** Clock faults: the clock is set, or the process is blocked for seconds. */
 import { describe, expect, it } from 'vitest';
 import { waitFor } from '../../harness/wait.ts';
-import { get, parseAnswer } from '../../harness/wire.ts';
+import { get, parseResponse } from '../../harness/wire.ts';
 import { parseFrames } from '../harness/frames.ts';
 import { isPattern, pattern } from '../harness/pattern.ts';
 import { type ProbedServer, probed } from '../harness/probed.ts';
@@ -39,11 +39,12 @@ describe('a clock that is set', () => {
     await waitFor('the idle handle to be closed', async () => (await handle(at, short)).status === 404);
     expect(await handle(at, long)).toMatchObject({ status: 200 });
     // A read that ends after a second of silence still does, neither at once nor never.
-    expect(await timed.lastAnswer()).toMatchObject({
+    expect(await timed.lastResponse()).toMatchObject({
       complete: true,
       trailers: { 'x-stream-end': 'timeout', 'x-stream-end-offset': '8000' },
     });
-    const beats = () => parseFrames(parseAnswer(framed.bytes)!.body).filter(({ type }) => type === 'heartbeat').length;
+    const beats = () =>
+      parseFrames(parseResponse(framed.bytes)!.body).filter(({ type }) => type === 'heartbeat').length;
     const before = beats();
     await waitFor('heartbeats to go on', () => beats() > before + 2);
 
@@ -73,8 +74,8 @@ const STREAM = '/v1/stream';
 /** A request of Durable Streams. */
 async function durable(at: ProbedServer, method: string, name: string, headers: Record<string, string> = {}) {
   const { pathname, search } = new URL(name, 'http://stream');
-  const answer = await fetch(`${at.url}${STREAM}${pathname}${search}`, { method, headers });
-  return { status: answer.status, headers: answer.headers, text: await answer.text() };
+  const response = await fetch(`${at.url}${STREAM}${pathname}${search}`, { method, headers });
+  return { status: response.status, headers: response.headers, text: await response.text() };
 }
 
 describe('contract 105: a time to live of Durable Streams, where the clock is set', () => {
@@ -100,7 +101,7 @@ describe('contract 105: a time to live of Durable Streams, where the clock is se
     }
     const forked = await durable(at, 'PUT', '/fork', { 'Stream-Forked-From': `${STREAM}/soon` });
     expect(forked.status).toBe(201);
-    const cursorOf = (answer: Awaited<ReturnType<typeof durable>>) => Number(answer.headers.get('stream-cursor'));
+    const cursorOf = (response: Awaited<ReturnType<typeof durable>>) => Number(response.headers.get('stream-cursor'));
     const before = cursorOf(await durable(at, 'GET', '/hour?offset=now&live=long-poll'));
     await at.shiftClock(shift);
 
@@ -120,12 +121,12 @@ describe('contract 105: a time to live of Durable Streams, where the clock is se
     let renewed = began;
     while (performance.now() - began < 2 * TTL_MS) {
       renewed = performance.now();
-      const answers = [
+      const responses = [
         await durable(at, 'GET', '/read?offset=-1'),
         await durable(at, 'GET', '/polled?offset=now&live=long-poll'),
         await durable(at, 'POST', '/written', { 'Stream-Closed': 'true' }),
       ];
-      expect(answers.map((answer) => answer.status)).toEqual([200, 204, 204]);
+      expect(responses.map((response) => response.status)).toEqual([200, 204, 204]);
     }
     // Then it expires after its ttl, not at once and not an hour later. HEAD renews nothing.
     for (const name of ['/read', '/polled', '/written']) {
@@ -155,7 +156,7 @@ describe('an event loop that stands still for seconds', () => {
       const reading = at.ask('GET', `/handles/${opened.handle_id}/read?size=8000`);
       const blocked = at.block(2000);
       // All of these requests arrive while the process is blocked.
-      const answers = await Promise.all([
+      const responses = await Promise.all([
         blocked,
         at.put(PATH, pattern(0, 8000)),
         ...Array.from({ length: 50 }, async () => {
@@ -163,16 +164,16 @@ describe('an event loop that stands still for seconds', () => {
           return status;
         }),
       ]);
-      expect(answers.slice(2).every((status) => status === 200)).toBe(true);
+      expect(responses.slice(2).every((status) => status === 200)).toBe(true);
       expect((await reading).bytes.equals(pattern(0, 8000))).toBe(true);
       for (const wire of readers) await waitFor('every reader to have it', () => wire.received >= 8000);
       await at.json('DELETE', `/handles/${opened.handle_id}`);
       await at.json('POST', `/end?path=${PATH}`);
       for (const [n, wire] of readers.entries()) {
-        const answer = await wire.lastAnswer();
-        expect(answer.trailers).toMatchObject({ 'x-stream-end': 'ended', 'x-stream-end-offset': '8000' });
-        const data = parseFrames(n % 2 ? Buffer.alloc(0) : answer.body).filter(({ type }) => type === 'data');
-        const body = n % 2 ? answer.body : Buffer.concat(data.map(({ payload }) => payload));
+        const response = await wire.lastResponse();
+        expect(response.trailers).toMatchObject({ 'x-stream-end': 'ended', 'x-stream-end-offset': '8000' });
+        const data = parseFrames(n % 2 ? Buffer.alloc(0) : response.body).filter(({ type }) => type === 'data');
+        const body = n % 2 ? response.body : Buffer.concat(data.map(({ payload }) => payload));
         expect(body.length).toBe(8000);
         expect(isPattern(body, 0)).toBe(true);
       }

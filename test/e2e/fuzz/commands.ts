@@ -6,7 +6,7 @@ import type { ReaderStart } from '../../../src/core/index.ts';
 import { parseFrames } from '../harness/frames.ts';
 import { type Producer, Refusal, type World } from './world.ts';
 
-interface Answer {
+interface HttpResponse {
   status: number;
   headers: IncomingHttpHeaders;
   body: Buffer;
@@ -27,7 +27,7 @@ export class Real {
     body?: Uint8Array | string,
     chunked = false,
     more: Record<string, string> = {},
-  ): Promise<Answer> {
+  ): Promise<HttpResponse> {
     const { hostname, port } = this.base;
     const length = body === undefined || chunked ? {} : { 'Content-Length': Buffer.byteLength(body) };
     const headers = { ...length, ...more };
@@ -105,19 +105,19 @@ function attempt<T>(act: () => T): T | Refusal {
   }
 }
 
-/** Compares an answer with a refusal; returns whether it was expected to be one. */
-function refused(answer: Answer, expected: unknown, success: number): expected is Refusal {
+/** Compares a response with a refusal; returns whether it was expected to be one. */
+function refused(response: HttpResponse, expected: unknown, success: number): expected is Refusal {
   if (!(expected instanceof Refusal)) {
-    expect([answer.status, answer.status === success ? '' : answer.body.toString()]).toEqual([success, '']);
+    expect([response.status, response.status === success ? '' : response.body.toString()]).toEqual([success, '']);
     return false;
   }
-  const { code } = JSON.parse(answer.body.toString()) as { code: string };
-  expect([answer.status, code]).toEqual([expected.status, expected.code]);
+  const { code } = JSON.parse(response.body.toString()) as { code: string };
+  expect([response.status, code]).toEqual([expected.status, expected.code]);
   return true;
 }
 
 const encode = encodeURIComponent;
-const jsonOf = ({ body }: Answer) => JSON.parse(body.toString()) as Record<string, unknown>;
+const jsonOf = ({ body }: HttpResponse) => JSON.parse(body.toString()) as Record<string, unknown>;
 
 async function play(step: Step, world: World, real: Real): Promise<void> {
   switch (step.do) {
@@ -125,27 +125,27 @@ async function play(step: Step, world: World, real: Real): Promise<void> {
       const { path, newest, retention, maxLag } = step;
       const policy = newest ? 'drop-newest' : 'drop-oldest';
       const config = { ring_buffer_size: retention, channel_buffer_size: maxLag, on_lag: policy };
-      const answer = await real.ask('POST', '/mount', JSON.stringify({ fstype: 'streamfs', path, config }));
+      const response = await real.ask('POST', '/mount', JSON.stringify({ fstype: 'streamfs', path, config }));
       refused(
-        answer,
+        response,
         attempt(() => world.mount(path, policy, { retention, maxLag })),
         200,
       );
       return;
     }
     case 'unmount': {
-      const answer = await real.ask('POST', '/unmount', JSON.stringify({ path: step.path }));
+      const response = await real.ask('POST', '/unmount', JSON.stringify({ path: step.path }));
       refused(
-        answer,
+        response,
         attempt(() => world.unmount(step.path)),
         200,
       );
       return;
     }
     case 'create': {
-      const answer = await real.ask('POST', `/files?path=${encode(step.path)}`);
+      const response = await real.ask('POST', `/files?path=${encode(step.path)}`);
       refused(
-        answer,
+        response,
         attempt(() => world.create(step.path)),
         201,
       );
@@ -154,37 +154,37 @@ async function play(step: Step, world: World, real: Real): Promise<void> {
     case 'touch':
     case 'end':
     case 'mkdir': {
-      const answer = await real.ask('POST', `/${step.do}?path=${encode(step.path)}`);
+      const response = await real.ask('POST', `/${step.do}?path=${encode(step.path)}`);
       refused(
-        answer,
+        response,
         attempt(() => world[step.do](step.path)),
         200,
       );
       return;
     }
     case 'truncate': {
-      const answer = await real.ask('POST', `/truncate?path=${encode(step.path)}&size=0`);
+      const response = await real.ask('POST', `/truncate?path=${encode(step.path)}&size=0`);
       refused(
-        answer,
+        response,
         attempt(() => world.truncate(step.path)),
         200,
       );
       return;
     }
     case 'remove': {
-      const answer = await real.ask('DELETE', `/files?path=${encode(step.path)}&recursive=${step.recursive}`);
+      const response = await real.ask('DELETE', `/files?path=${encode(step.path)}&recursive=${step.recursive}`);
       refused(
-        answer,
+        response,
         attempt(() => world.remove(step.path, step.recursive)),
         200,
       );
       return;
     }
     case 'stat': {
-      const answer = await real.ask('GET', `/stat?path=${encode(step.path)}`);
+      const response = await real.ask('GET', `/stat?path=${encode(step.path)}`);
       const expected = attempt(() => world.stat(step.path));
-      if (refused(answer, expected, 200)) return;
-      const { isDir, size, meta } = jsonOf(answer) as { isDir: boolean; size: number; meta: { Content: unknown } };
+      if (refused(response, expected, 200)) return;
+      const { isDir, size, meta } = jsonOf(response) as { isDir: boolean; size: number; meta: { Content: unknown } };
       expect(isDir).toBe(expected === undefined);
       if (expected === undefined) return;
       const { stream } = expected;
@@ -202,41 +202,41 @@ async function play(step: Step, world: World, real: Real): Promise<void> {
       return;
     }
     case 'list': {
-      const answer = await real.ask('GET', `/directories?path=${encode(step.path)}`);
+      const response = await real.ask('GET', `/directories?path=${encode(step.path)}`);
       const expected = attempt(() => world.list(step.path));
-      if (refused(answer, expected, 200)) return;
-      const { files } = jsonOf(answer) as { files: { name: string; isDir: boolean }[] };
+      if (refused(response, expected, 200)) return;
+      const { files } = jsonOf(response) as { files: { name: string; isDir: boolean }[] };
       const found = files.map(({ name, isDir }): [string, boolean] => [name, isDir]).sort();
       expect(found).toEqual([...expected].sort());
       return;
     }
     case 'write': {
       const { path, text, end, create, chunked } = step;
-      const answer = await real.ask('PUT', `/files?path=${encode(path)}&end=${end}&create=${create}`, text, chunked);
+      const response = await real.ask('PUT', `/files?path=${encode(path)}&end=${end}&create=${create}`, text, chunked);
       const expected = attempt(() => world.write(path, Buffer.from(text), { create, end }));
-      if (refused(answer, expected, 200)) return;
-      expect(jsonOf(answer)).toEqual({ message: `Written ${Buffer.byteLength(text)} bytes` });
-      expect(answer.headers['x-stream-end-offset']).toBe(String(expected.stream.end));
-      sameGeneration(expected, answer);
+      if (refused(response, expected, 200)) return;
+      expect(jsonOf(response)).toEqual({ message: `Written ${Buffer.byteLength(text)} bytes` });
+      expect(response.headers['x-stream-end-offset']).toBe(String(expected.stream.end));
+      sameGeneration(expected, response);
       return;
     }
     case 'append': {
       const { path, text, end, create, producer } = step;
       const { id, epoch, seq } = producer;
-      const answer = await real.ask('PUT', `/files?path=${encode(path)}&end=${end}&create=${create}`, text, false, {
+      const response = await real.ask('PUT', `/files?path=${encode(path)}&end=${end}&create=${create}`, text, false, {
         'Producer-Id': id,
         'Producer-Epoch': String(epoch),
         'Producer-Seq': String(seq),
       });
       const expected = attempt(() => world.appendOnce(path, producer, Buffer.from(text), { create, end }));
       if (expected instanceof Refusal && expected.code === 'PRODUCER_GAP') {
-        expect(jsonOf(answer)).toMatchObject({ expected_seq: expected.expected, received_seq: seq });
+        expect(jsonOf(response)).toMatchObject({ expected_seq: expected.expected, received_seq: seq });
       }
-      if (refused(answer, expected, expected instanceof Refusal || !expected.isRepeated ? 200 : 204)) return;
+      if (refused(response, expected, expected instanceof Refusal || !expected.isRepeated ? 200 : 204)) return;
       const { entry, last } = expected;
-      expect(answer.headers).toMatchObject({ 'producer-epoch': String(epoch), 'producer-seq': String(last) });
-      expect(answer.headers['x-stream-end-offset']).toBe(String(entry.stream.end));
-      sameGeneration(entry, answer);
+      expect(response.headers).toMatchObject({ 'producer-epoch': String(epoch), 'producer-seq': String(last) });
+      expect(response.headers['x-stream-end-offset']).toBe(String(entry.stream.end));
+      sameGeneration(entry, response);
       return;
     }
     case 'kick': {
@@ -245,8 +245,8 @@ async function play(step: Step, world: World, real: Real): Promise<void> {
       const reading = [...world.handles].filter(([, handle]) => handle.reader !== undefined).map(([open]) => open);
       expect(readers.map(({ handle }) => handle).sort()).toEqual(reading.sort());
       const found = readers.find(({ handle }) => handle === id);
-      const answer = await real.ask('DELETE', `/readers/${found?.id ?? 2 ** 40}`);
-      expect(answer.status).toBe(found === undefined ? 404 : 200);
+      const response = await real.ask('DELETE', `/readers/${found?.id ?? 2 ** 40}`);
+      expect(response.status).toBe(found === undefined ? 404 : 200);
       if (found !== undefined) world.close(id);
       return;
     }
@@ -258,25 +258,25 @@ async function play(step: Step, world: World, real: Real): Promise<void> {
         step.start,
         attempt(() => world.stat(step.path)),
       );
-      const answer = await real.ask('GET', `/files?path=${encode(step.path)}&snapshot=true&${start.query}`);
+      const response = await real.ask('GET', `/files?path=${encode(step.path)}&snapshot=true&${start.query}`);
       const expected = attempt(() => world.snapshot(step.path, start.start));
-      if (refused(answer, expected, 200)) return;
-      expect(answer.headers['x-stream-offset']).toBe(String(expected.offset));
-      expect(answer.body.equals(expected.data)).toBe(true);
+      if (refused(response, expected, 200)) return;
+      expect(response.headers['x-stream-offset']).toBe(String(expected.offset));
+      expect(response.body.equals(expected.data)).toBe(true);
       return;
     }
     case 'open': {
-      const answer = await real.ask('POST', `/handles/open?path=${encode(step.path)}&flags=${step.flags}`);
+      const response = await real.ask('POST', `/handles/open?path=${encode(step.path)}&flags=${step.flags}`);
       const expected = attempt(() => world.open(step.path, step.flags));
-      if (refused(answer, expected, 200)) return;
-      world.handles.set(Number(jsonOf(answer).handle_id), expected);
+      if (refused(response, expected, 200)) return;
+      world.handles.set(Number(jsonOf(response).handle_id), expected);
       return;
     }
     case 'close': {
       const id = handleOf(step.who, world);
-      const answer = await real.ask('DELETE', `/handles/${id}`);
+      const response = await real.ask('DELETE', `/handles/${id}`);
       refused(
-        answer,
+        response,
         attempt(() => world.close(id)),
         200,
       );
@@ -284,20 +284,20 @@ async function play(step: Step, world: World, real: Real): Promise<void> {
     }
     case 'handle write': {
       const id = handleOf(step.who, world);
-      const answer = await real.ask('PUT', `/handles/${id}/write`, step.text);
+      const response = await real.ask('PUT', `/handles/${id}/write`, step.text);
       const expected = attempt(() => world.handleWrite(id, Buffer.from(step.text)));
-      if (refused(answer, expected, 200)) return;
-      expect(jsonOf(answer)).toEqual({ bytes_written: Buffer.byteLength(step.text), position: expected });
+      if (refused(response, expected, 200)) return;
+      expect(jsonOf(response)).toEqual({ bytes_written: Buffer.byteLength(step.text), position: expected });
       return;
     }
     case 'seek': {
       const id = handleOf(step.who, world);
       const stream = world.handles.get(id)?.entry.stream;
       const offset = Math.round(step.at * ((stream?.end ?? 0) + 3));
-      const answer = await real.ask('POST', `/handles/${id}/seek?offset=${offset}&whence=${step.whence}`);
+      const response = await real.ask('POST', `/handles/${id}/seek?offset=${offset}&whence=${step.whence}`);
       const expected = attempt(() => world.seek(id, offset, step.whence));
-      if (refused(answer, expected, 200)) return;
-      expect(jsonOf(answer)).toEqual({ position: expected, offset: expected });
+      if (refused(response, expected, 200)) return;
+      expect(jsonOf(response)).toEqual({ position: expected, offset: expected });
       return;
     }
     case 'handle read':
@@ -311,8 +311,8 @@ function handleOf(who: number, world: World): number {
   return ids[who % (ids.length + 1)] ?? 2 ** 40;
 }
 
-function sameGeneration(entry: { generation: string | undefined }, answer: Answer): void {
-  const told = answer.headers['x-stream-generation'] as string;
+function sameGeneration(entry: { generation: string | undefined }, response: HttpResponse): void {
+  const told = response.headers['x-stream-generation'] as string;
   expect(told).toMatch(/^\w+$/);
   entry.generation ??= told;
   expect(told).toBe(entry.generation);
@@ -343,11 +343,11 @@ async function playRead(step: Step & { do: 'read' }, world: World, real: Real): 
   );
   const format = frames ? 'frames' : 'raw';
   const query = `stream=true&timeout=0&create=${create}&format=${format}&${start.query}`;
-  const answer = await real.ask('GET', `/files?path=${encode(path)}&${query}`);
+  const response = await real.ask('GET', `/files?path=${encode(path)}&${query}`);
   const opened = attempt(() => world.openStream(path, start.start, create));
-  if (refused(answer, opened, 200)) return;
+  if (refused(response, opened, 200)) return;
   const { entry, reader, close } = opened;
-  sameGeneration(entry, answer);
+  sameGeneration(entry, response);
   const parts: Buffer[] = [];
   const notices: string[] = [];
   const meant = oldestMeant(start.start, entry.stream.end);
@@ -367,9 +367,9 @@ async function playRead(step: Step & { do: 'read' }, world: World, real: Real): 
     reader.take(record.to - record.from);
   }
   close();
-  if (frames) expect(noticesOf(answer.body)).toEqual(notices);
-  const data = frames ? parseFrames(answer.body).filter(({ type }) => type === 'data') : [];
-  const body = frames ? Buffer.concat(data.map(({ payload }) => payload)) : answer.body;
+  if (frames) expect(noticesOf(response.body)).toEqual(notices);
+  const data = frames ? parseFrames(response.body).filter(({ type }) => type === 'data') : [];
+  const body = frames ? Buffer.concat(data.map(({ payload }) => payload)) : response.body;
   expect(body.equals(Buffer.concat(parts))).toBe(true);
 }
 
@@ -400,29 +400,29 @@ async function playHandleRead(step: Step & { do: 'handle read' }, world: World, 
   const known = handle instanceof Refusal ? undefined : handle;
   const offset = step.at === undefined ? undefined : Math.round(step.at * ((known?.entry.stream.end ?? 0) + 3));
   const at = offset === undefined ? '' : `&offset=${offset}`;
-  const answer = await real.ask('GET', `/handles/${id}/read?size=${step.size}&timeout=0${at}`);
+  const response = await real.ask('GET', `/handles/${id}/read?size=${step.size}&timeout=0${at}`);
   if (known === undefined) {
-    refused(answer, handle, 200);
+    refused(response, handle, 200);
     return;
   }
   const { stream } = known.entry;
   const { reader } = known;
   if (reader !== undefined && offset !== undefined && offset < stream.start) {
-    refused(answer, new Refusal(410, 'OFFSET_GONE'), 200);
+    refused(response, new Refusal(410, 'OFFSET_GONE'), 200);
     return;
   }
   if (reader !== undefined && offset !== undefined && stream.ended !== undefined && offset > stream.end) {
-    refused(answer, new Refusal(416, 'OFFSET_BEYOND_END'), 200);
+    refused(response, new Refusal(416, 'OFFSET_BEYOND_END'), 200);
     return;
   }
-  refused(answer, undefined, 200);
+  refused(response, undefined, 200);
   const told = {
-    offset: Number(answer.headers['x-stream-offset']),
-    eof: answer.headers['x-eof'],
-    skipped: Number(answer.headers['x-stream-skipped']),
-    length: answer.body.length,
+    offset: Number(response.headers['x-stream-offset']),
+    eof: response.headers['x-eof'],
+    skipped: Number(response.headers['x-stream-skipped']),
+    length: response.body.length,
   };
-  expect(Number(answer.headers['x-bytes-read'])).toBe(told.length);
+  expect(Number(response.headers['x-bytes-read'])).toBe(told.length);
   if (reader === undefined) {
     expect(told).toEqual({ offset: stream.end, eof: 'false', skipped: 0, length: 0 });
     return;
@@ -432,7 +432,7 @@ async function playHandleRead(step: Step & { do: 'handle read' }, world: World, 
     expect(told).toMatchObject({ offset: from, eof: 'false', skipped });
     expect(told.length).toBeGreaterThan(0);
     expect(told.length).toBeLessThanOrEqual(Math.min(step.size, to - from));
-    expect(answer.body.equals(stream.slice(from, from + told.length))).toBe(true);
+    expect(response.body.equals(stream.slice(from, from + told.length))).toBe(true);
   };
   if (offset !== undefined) {
     if (offset < stream.end) expectBytes(offset, stream.end, 0);

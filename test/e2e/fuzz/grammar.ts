@@ -419,7 +419,7 @@ export function wireBytes({ requests, mutations, cut }: ConnectionCase): Buffer 
   return cut === undefined ? bytes : bytes.subarray(0, Math.floor(cut * bytes.length));
 }
 
-/** Whether a request is entirely valid, and its answer has an end. */
+/** Whether a request is entirely valid, and its response has an end. */
 function isPlain({ method, target, version, headers, body }: RequestCase): boolean {
   const declared = body.kind !== 'length' || body.declared === 0;
   const whole = body.kind !== 'chunked' || body.broken === undefined;
@@ -434,7 +434,7 @@ function isPlain({ method, target, version, headers, body }: RequestCase): boole
   );
 }
 
-/** How many answers are required; undefined if that cannot be determined. */
-export function answersDue({ requests, mutations, cut }: ConnectionCase): number | undefined {
+/** How many responses are required; undefined if that cannot be determined. */
+export function responsesDue({ requests, mutations, cut }: ConnectionCase): number | undefined {
   return mutations.length === 0 && cut === undefined && requests.every(isPlain) ? requests.length : undefined;
 }

@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { fuzz } from '../../fuzz/budget.ts';
 import { MB } from '../harness/memory.ts';
 import { type Level, type ProbedServer, startProbed } from '../harness/probed.ts';
-import { checkAnswers } from './answers.ts';
-import { answersDue, type ConnectionCase, connection, wireBytes } from './grammar.ts';
+import { type ConnectionCase, connection, responsesDue, wireBytes } from './grammar.ts';
+import { checkResponses } from './responses.ts';
 
-/** Silence after which a connection is closed if its number of answers is not known, in milliseconds. */
+/** Silence after which a connection is closed if its number of responses is not known, in milliseconds. */
 const SILENCE = 15;
 
 /** How long a server may take to close a connection whose client has left: longer than it waits for an unwanted body. */
@@ -46,7 +46,7 @@ async function reset(): Promise<void> {
 /** Sends a case and disconnects as it says; returns everything received. Rejects if the server neither answers nor closes. */
 function play(one: ConnectionCase): Promise<Buffer> {
   const bytes = wireBytes(one);
-  const due = answersDue(one);
+  const due = responsesDue(one);
   return new Promise((resolve, reject) => {
     const socket = connect({ port: at.port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
     const pieces: Buffer[] = [];
@@ -55,12 +55,12 @@ function play(one: ConnectionCase): Promise<Buffer> {
       clearTimeout(timer);
       const all = Buffer.concat(pieces);
       try {
-        const { count, closes } = checkAnswers(
+        const { count, closes } = checkResponses(
           all,
           one.mutations.length > 0 ? [] : one.requests.map(({ method }) => method),
         );
         if (due !== undefined && count < due && !closes && one.leave === 'end')
-          throw new Error(`${count} answers to ${due} requests: ${all}`);
+          throw new Error(`${count} responses to ${due} requests: ${all}`);
         resolve(all);
       } catch (error) {
         reject(error);
@@ -77,7 +77,7 @@ function play(one: ConnectionCase): Promise<Buffer> {
       }, CLOSING);
       socket[one.leave]();
     };
-    /** While answers are due, silence means nothing. */
+    /** While responses are due, silence means nothing. */
     const wait = () => {
       clearTimeout(timer);
       const answered = due !== undefined && Buffer.concat(pieces).toString('latin1').split('HTTP/1.1 ').length > due;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { start } from './commands.ts';
 
-export interface CurlAnswer {
+export interface CurlResponse {
   status: number;
   version: string;
   /** Names in lower case. */
@@ -14,12 +14,12 @@ export interface CurlAnswer {
   text: string;
   /** The body as JSON; throws if it is not JSON. */
   json: Record<string, unknown>;
-  /** Statuses of earlier answers, such as 100. */
+  /** Statuses of earlier responses, such as 100. */
   before: number[];
 }
 
 /** Runs curl to its end. `input` is its standard input. */
-export async function curl(args: readonly string[], input: string | Uint8Array = ''): Promise<CurlAnswer> {
+export async function curl(args: readonly string[], input: string | Uint8Array = ''): Promise<CurlResponse> {
   const folder = mkdtempSync(join(tmpdir(), 'streamfs-curl-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const heads = join(folder, 'head');

@@ -38,7 +38,7 @@ export async function nginxTo(port: number, settings = ''): Promise<{ url: strin
   await waitFor('nginx to listen', async () => {
     if (!child.isRunning) throw new Error(`nginx has ended: ${child.stderr.text}`);
     return await fetch(url).then(
-      (answer) => answer.arrayBuffer().then(() => true),
+      (response) => response.arrayBuffer().then(() => true),
       () => false,
     );
   });

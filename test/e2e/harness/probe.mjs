@@ -60,9 +60,9 @@ const COMMANDS = {
       // Lets pending close notifications run.
       await new Promise((resolve) => setImmediate(resolve));
     }
-    // Node keeps a timer for the date of its answers, which exists for a part of each second. Writing a head creates it if it does
+    // Node keeps a timer for the date of its responses, which exists for a part of each second. Writing a head creates it if it does
     // not exist, so that each query counts exactly one: nothing is awaited from here to the last count, so the timer cannot fire
-    // in between. The answer itself is of a counted kind, and collected.
+    // in between. The response itself is of a counted kind, and collected.
     new ServerResponse({ method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1 }).writeHead(200);
     globalThis.gc();
     const objects = countObjects();

@@ -73,11 +73,11 @@ export class ProbedServer extends ServerProcess {
   ask(method: string, path: string, body?: string | Uint8Array): Promise<{ status: number; bytes: Buffer }> {
     return new Promise((done, failed) => {
       const headers = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) };
-      const asked = request(this.api(path), { method, headers, agent: false }, (answer) => {
+      const asked = request(this.api(path), { method, headers, agent: false }, (response) => {
         const pieces: Buffer[] = [];
-        answer.on('data', (piece: Buffer) => pieces.push(piece));
-        answer.on('end', () => done({ status: answer.statusCode ?? 0, bytes: Buffer.concat(pieces) }));
-        answer.on('error', failed);
+        response.on('data', (piece: Buffer) => pieces.push(piece));
+        response.on('end', () => done({ status: response.statusCode ?? 0, bytes: Buffer.concat(pieces) }));
+        response.on('error', failed);
       });
       asked.on('error', failed);
       asked.end(body);

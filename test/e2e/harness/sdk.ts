@@ -1,11 +1,11 @@
 /**
  * Requests as the clients of AGFS make them: their headers, their encoding of queries and bodies, one persistent connection.
- * How they interpret the answers is in the tests.
+ * How they interpret the responses is in the tests.
  */
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { onTestFinished } from 'vitest';
 
-export interface SdkAnswer {
+export interface SdkResponse {
   status: number;
   headers: IncomingMessage['headers'];
   body: Buffer;
@@ -36,14 +36,14 @@ export class Sdk {
     onTestFinished(() => this.agent.destroy());
   }
 
-  /** Sends a request, and returns the whole answer. */
+  /** Sends a request, and returns the whole response. */
   async call(
     method: string,
     path: string,
     query: Record<string, string> = {},
     body?: SdkBody,
     type?: string,
-  ): Promise<SdkAnswer> {
+  ): Promise<SdkResponse> {
     const res = await this.open(method, path, query, body, type);
     const pieces: Buffer[] = [];
     for await (const piece of res) pieces.push(piece as Buffer);
@@ -59,7 +59,7 @@ export class Sdk {
     };
   }
 
-  /** Sends a request, and returns the answer as soon as its head has arrived. */
+  /** Sends a request, and returns the response as soon as its head has arrived. */
   open(
     method: string,
     path: string,

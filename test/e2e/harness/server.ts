@@ -68,15 +68,15 @@ export class ServerProcess {
   /** Requests JSON, whatever the status. */
   async json(method: string, path: string, body?: unknown): Promise<{ status: number } & Record<string, unknown>> {
     const init = body === undefined ? { method } : { method, body: JSON.stringify(body) };
-    const answer = await fetch(this.api(path), init);
-    return { status: answer.status, ...((await answer.json()) as Record<string, unknown>) };
+    const response = await fetch(this.api(path), init);
+    return { status: response.status, ...((await response.json()) as Record<string, unknown>) };
   }
 
   /** Appends through a separate request. */
   async put(path: string, body: string | Uint8Array): Promise<void> {
-    const answer = await fetch(this.api(`/files?path=${encodeURIComponent(path)}`), { method: 'PUT', body });
-    if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
-    await answer.arrayBuffer();
+    const response = await fetch(this.api(`/files?path=${encodeURIComponent(path)}`), { method: 'PUT', body });
+    if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
+    await response.arrayBuffer();
   }
 
   async facts(path: string): Promise<StreamFacts | undefined> {

@@ -111,7 +111,7 @@ describe('getting into Redis', () => {
       code: 'LOG_UNAVAILABLE',
       message: expect.stringContaining('it is a replica, which refuses writes'),
     });
-    // An answer to one query does not make it a log.
+    // A response to one query does not make it a log.
     expect(await log.find('/a')).toBeUndefined();
     expect(log.state).toMatchObject({ isConnected: false, problem: expect.stringContaining('it is a replica') });
     await log.close();

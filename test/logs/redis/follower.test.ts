@@ -88,7 +88,7 @@ describe('a follower', () => {
     follower.close();
   });
 
-  it('takes what this node has appended from the node, once, whether the answer comes first or what is published', async () => {
+  it('takes what this node has appended from the node, once, whether the response comes first or what is published', async () => {
     const { follower, sink, subscribed, readings } = await follow();
     const before = readings();
     const chunks = [Buffer.alloc(LONG, 'a'), Buffer.alloc(LONG, 'b')];

@@ -10,7 +10,7 @@ export interface RedisServer {
   readonly port: number;
   readonly url: string;
   readonly pid: number;
-  /** Sends a single command, and returns the answer as text. */
+  /** Sends a single command, and returns the response as text. */
   command(...args: string[]): Promise<string>;
   /** Ends it, as a crash would. */
   kill(): Promise<void>;
@@ -92,7 +92,7 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
   };
 }
 
-/** Sends one command over a separate connection; returns the raw answer, without the marks of short ones. */
+/** Sends one command over a separate connection; returns the raw response, without the marks of short ones. */
 async function command(port: number, words: readonly string[]): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   const chunks: Buffer[] = [];
@@ -103,9 +103,9 @@ async function command(port: number, words: readonly string[]): Promise<string> 
   // A command that kills connections may kill this one.
   socket.on('error', () => undefined);
   await new Promise((resolve) => socket.once('close', resolve));
-  const answer = Buffer.concat(chunks).toString();
-  const simple = /^[+:]([^\r]*)\r\n$/.exec(answer);
+  const response = Buffer.concat(chunks).toString();
+  const simple = /^[+:]([^\r]*)\r\n$/.exec(response);
   if (simple !== null) return simple[1]!;
-  const bulk = /^\$\d+\r\n([\s\S]*)\r\n$/.exec(answer);
-  return bulk === null ? answer : bulk[1]!;
+  const bulk = /^\$\d+\r\n([\s\S]*)\r\n$/.exec(response);
+  return bulk === null ? response : bulk[1]!;
 }

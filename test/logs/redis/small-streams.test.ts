@@ -160,8 +160,8 @@ describe('a small stream', () => {
     await own.restart();
     for (let n = 3; n < 9; n++) await add(n);
     const what = { path: '/s', offset: 0, bytes: 270, count: 1 };
-    expect(warned).toContainEqual({ message: 'the log had lost a stream, and it is made again', ...what });
-    expect(warned).toContainEqual({ message: 'the log had lost bytes, and got them back', ...what });
+    expect(warned).toContainEqual({ message: 'a stream lost by the log was restored', ...what });
+    expect(warned).toContainEqual({ message: 'bytes lost by the log were restored', ...what });
     const late = new TestMirror(generation, 1 << 20);
     const other = await TestNode.start({ url: own.url, prefix: names, name: 'b' });
     await other.log.follow('/s', generation, late).caughtUp;

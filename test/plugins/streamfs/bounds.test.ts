@@ -22,7 +22,7 @@ function withClock(config: Record<string, unknown>) {
 }
 
 describe('contract 36: idle streams', () => {
-  it('expire when not written to for the idle timeout; readers get what is left, then the end', async () => {
+  it('expire when not written to for the idle timeout; readers get the remaining bytes, then the end', async () => {
     const { fs, clock, limits, lines, names } = withClock({ idle_timeout: '60s' });
     await fs.write('/a', bytes('abc'));
     await fs.write('/b', bytes('x'));

@@ -231,7 +231,7 @@ describe('a fork of a stream on disk', () => {
     expect((await again.readDir('/')).map(({ name }) => name)).toEqual(['README', 'source']);
   });
 
-  it('contract 105, 107: is refused with what is still there, where the disk forgets its beginning meanwhile', async () => {
+  it('contract 105, 107: is refused with the earliest offset, if its beginning is removed from disk meanwhile', async () => {
     const short = { ...kind, config: { ...kind.config, persist_retention: '12MB' } };
     const fs = await start(short);
     await filled(fs, kind);

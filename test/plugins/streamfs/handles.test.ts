@@ -189,7 +189,7 @@ describe('handles', () => {
     await take(handle, 2);
     const source = await handle.stream();
     if (source.kind !== 'live') throw new Error('not live');
-    const busy = 'HANDLE_BUSY 409 handle is being streamed already';
+    const busy = 'HANDLE_BUSY 409 handle is already being streamed';
     expect(await failure(handle.stream())).toBe(busy);
     expect(await failure(handle.read({ size: 1, timeout: 0 }))).toBe(busy);
     expect(text(((await source.reader.read()) as { data: Uint8Array }).data)).toBe('cdef');
@@ -216,7 +216,7 @@ describe('handles', () => {
     expect(await failure(fs.stat('/a'))).toContain('STREAM_NOT_FOUND');
   });
 
-  it('contract 23: when the stream is removed, its handles read what is left, then the end', async () => {
+  it('contract 23: when the stream is removed, its handles read the remaining bytes, then the end', async () => {
     const { fs } = await mount();
     await fs.write('/a', bytes('left'));
     const handle = await fs.openHandle('/a', READ);

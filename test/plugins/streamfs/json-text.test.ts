@@ -91,7 +91,7 @@ describe('JSON bodies', () => {
 describe('lines of JSON', () => {
   it('are refused if one is not a message, with its number', () => {
     requireJsonLines(Buffer.from('{"a":1}\r\n [1]\n"x"'));
-    expect(() => requireJsonLines(Buffer.from('1\n2 3\n'))).toThrow('line 2 of what was to be written is none');
+    expect(() => requireJsonLines(Buffer.from('1\n2 3\n'))).toThrow('line 2 of the written data is not JSON');
     expect(() => requireJsonLines(Buffer.from('1\n\n2\n'))).toThrow('line 2');
   });
 });

@@ -65,9 +65,7 @@ describe('contract 106: a log of a mount', () => {
       log_deadline: '1s',
       log_required: true,
     })) {
-      expect(refusal({ [key]: value })).toBe(
-        `${key} means nothing without log: give the address of the log that servers share`,
-      );
+      expect(refusal({ [key]: value })).toBe(`${key} requires log: set log to the address of a shared log`);
     }
   });
 

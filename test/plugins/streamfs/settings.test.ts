@@ -70,13 +70,10 @@ describe('configuration', () => {
     [{ on_lag: 'drop' }, 'on_lag must be one of drop-oldest, drop-newest, disconnect, block'],
     [{ auto_create: 'yes' }, 'auto_create must be true or false'],
     [{ block_timeout: [] }, "block_timeout must be a duration (e.g., '500ms', '5s') or a number of seconds"],
-    [
-      { persist_max_age: '12h' },
-      'persist_max_age means nothing without persist: name the directory in which streams are kept',
-    ],
+    [{ persist_max_age: '12h' }, 'persist_max_age requires persist: set persist to a directory for the streams'],
     [
       { persist: '/somewhere', persist_total: '100MB' },
-      'persist_total must be at least 128.0MB, since journals take a part of it; got 100.0MB',
+      'persist_total must be at least 128.0MB, since journals use a part of it; got 100.0MB',
     ],
     [
       { persist: '/somewhere', persist_max_age: '10d' },

@@ -402,7 +402,7 @@ describe('contract 98: the time to live of a stream', () => {
     expect([await isThere('/ever'), await isThere('/mount')]).toEqual([true, false]);
   });
 
-  it('can be a moment instead, which nothing puts off: readers get what is left, then the end', async () => {
+  it('can be a moment instead, which nothing puts off: readers get the remaining bytes, then the end', async () => {
     const { fs, clock, isThere } = await withClock();
     await fs.create('/a', { settings: { expiresAt: clock.timeOfDay() + 10_000 } });
     const reader = await openReader(fs, '/a');

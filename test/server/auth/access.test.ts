@@ -36,13 +36,13 @@ describe('who may do what', () => {
     for (const { method, pattern } of ROUTES) {
       const target = `${pattern.replace(':id', '1')}?path=/s/open/a`;
       for (const headers of [{}, { authorization: 'Bearer no' }, { authorization: 'Basic c2VjcmV0' }]) {
-        const answer = await call(method, target, { headers });
-        if (answer.status !== 401) {
+        const response = await call(method, target, { headers });
+        if (response.status !== 401) {
           open.push(pattern);
           break;
         }
-        expect(answer.headers['www-authenticate']).toBe('Bearer, Basic realm="StreamFS", charset="UTF-8"');
-        expect(answer.json().code).toBe('UNAUTHORIZED');
+        expect(response.headers['www-authenticate']).toBe('Bearer, Basic realm="StreamFS", charset="UTF-8"');
+        expect(response.json().code).toBe('UNAUTHORIZED');
       }
     }
     expect(open).toEqual(['/', '/api/v1/health', '/api/v1/ready', '/api/v1/version', '/api/v1/openapi.json']);
@@ -53,8 +53,8 @@ describe('who may do what', () => {
     expect((await call('PUT', '/files?path=/s/open/a', as('writer', 'y'))).status).toBe(200);
     expect((await call('GET', '/stat?path=/s/open/a', as('reader'))).status).toBe(200);
     for (const path of ['/s/closed', '/s/absent', '/nowhere']) {
-      const answer = await call('GET', `/stat?path=${path}`, as('reader'));
-      expect([answer.status, answer.json().error]).toEqual([
+      const response = await call('GET', `/stat?path=${path}`, as('reader'));
+      expect([response.status, response.json().error]).toEqual([
         403,
         `forbidden: the token reader has no right to read or write or admin at ${path}`,
       ]);

@@ -28,7 +28,7 @@ async function world() {
   return { ...running, tokens, id };
 }
 
-/** The lines of an answer's head that offer an authentication scheme. */
+/** The lines of a response's head that offer an authentication scheme. */
 async function challenges(port: number, request: string): Promise<string[]> {
   const peer = await connectTo(port);
   peer.send(request);
@@ -42,8 +42,8 @@ describe('contract 93: a token as the password of Basic', () => {
     const { call } = await world();
     for (const user of ['x', '', 'somebody', 'ü ñ', 'a'.repeat(3000)]) {
       for (const token of [TOKEN, UTF8]) {
-        const answer = await call('GET', '/stat?path=/s/there', { headers: { authorization: basic(user, token) } });
-        expect([user.slice(0, 9), answer.status]).toEqual([user.slice(0, 9), 200]);
+        const response = await call('GET', '/stat?path=/s/there', { headers: { authorization: basic(user, token) } });
+        expect([user.slice(0, 9), response.status]).toEqual([user.slice(0, 9), 200]);
       }
     }
     for (const spelling of ['basic', 'BASIC', 'Basic  ']) {
@@ -67,9 +67,9 @@ describe('contract 93: a token as the password of Basic', () => {
   it('is refused where it holds no token that is known, with what it should hold', async () => {
     const { call } = await world();
     const refusal = async (authorization: string) => {
-      const answer = await call('GET', '/stat?path=/s/there', { headers: { authorization } });
-      expect([authorization, answer.status, answer.json().code]).toEqual([authorization, 401, 'UNAUTHORIZED']);
-      return answer.json().error;
+      const response = await call('GET', '/stat?path=/s/there', { headers: { authorization } });
+      expect([authorization, response.status, response.json().code]).toEqual([authorization, 401, 'UNAUTHORIZED']);
+      return response.json().error;
     };
     for (const authorization of [
       basic('x', 'no'),
@@ -171,18 +171,18 @@ describe('contract 93: a password that a browser sends by itself', () => {
     for (const { method, pattern } of ROUTES) {
       if (OPEN.includes(pattern)) continue;
       const target = `${pattern.replace(':id', String(id))}?path=/s/there&stream=true&timeout=0`;
-      const answer = await call(method, target, { headers });
-      expect([pattern, [401, 403].includes(answer.status)]).toEqual([pattern, true]);
-      expect(answer.json().code).toMatch(/^(UNAUTHORIZED|ORIGIN_REFUSED|NAVIGATION_REFUSED)$/);
-      expect(String(answer.headers['www-authenticate'] ?? '')).not.toMatch(/basic/i);
+      const response = await call(method, target, { headers });
+      expect([pattern, [401, 403].includes(response.status)]).toEqual([pattern, true]);
+      expect(response.json().code).toMatch(/^(UNAUTHORIZED|ORIGIN_REFUSED|NAVIGATION_REFUSED)$/);
+      expect(String(response.headers['www-authenticate'] ?? '')).not.toMatch(/basic/i);
     }
     for (const [method, target] of [
       ['PUT', '/files?path=/s/there'],
       ['PUT', '/files?path=/s/new'],
       ['GET', '/files?path=/s/new&stream=true'],
     ] as const) {
-      const answer = await call(method, target, { headers, ...(method === 'PUT' ? { body: 'not mine' } : {}) });
-      expect([target, [401, 403].includes(answer.status)]).toEqual([target, true]);
+      const response = await call(method, target, { headers, ...(method === 'PUT' ? { body: 'not mine' } : {}) });
+      expect([target, [401, 403].includes(response.status)]).toEqual([target, true]);
     }
     expect(await mounts.stat('/s/there')).toMatchObject({ size: 5, meta: { Content: { active_readers: '1' } } });
     await expect(mounts.stat('/s/new')).rejects.toThrow('not found');

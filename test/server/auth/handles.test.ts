@@ -18,9 +18,9 @@ async function world() {
   const { call } = running;
   await call('PUT', '/files?path=/s/a', as('owner', 'hello'));
   const open = async (who: string, path = '/s/a', flags = 2) => {
-    const answer = await call('POST', `/handles/open?path=${path}&flags=${flags}`, as(who));
-    expect(answer.status).toBe(200);
-    return Number(answer.json().handle_id);
+    const response = await call('POST', `/handles/open?path=${path}&flags=${flags}`, as(who));
+    expect(response.status).toBe(200);
+    return Number(response.json().handle_id);
   };
   const listed = async (who: string) => {
     const { handles, count } = (await call('GET', '/handles', as(who))).json() as unknown as {
@@ -43,8 +43,8 @@ describe('contract 96: a handle belongs to the token that opened it', () => {
     for (const { method, pattern } of HANDLE_ROUTES) {
       const ask = async (text: string | number) => {
         const target = `${pattern.replace(':id', String(text))}?offset=0&size=0&timeout=0`;
-        const answer = await call(method, target, as(who, method === 'PUT' ? 'x' : undefined));
-        return [answer.status, answer.text];
+        const response = await call(method, target, as(who, method === 'PUT' ? 'x' : undefined));
+        return [response.status, response.text];
       };
       const absent = await ask(id + 1000);
       expect(absent).toEqual([404, '{"error":"not found","code":"HANDLE_NOT_FOUND"}\n']);

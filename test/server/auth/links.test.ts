@@ -43,8 +43,8 @@ interface Made {
 }
 
 async function make({ call }: Pick<Running, 'call'>, body: unknown, who = 'owner') {
-  const answer = await call('POST', '/links', { headers: as(who), body: JSON.stringify(body) });
-  return { status: answer.status, ...(answer.json() as unknown as Made & { error?: string; code?: string }) };
+  const response = await call('POST', '/links', { headers: as(who), body: JSON.stringify(body) });
+  return { status: response.status, ...(response.json() as unknown as Made & { error?: string; code?: string }) };
 }
 
 /** The address of a link with some of its parameters changed; null omits one. */
@@ -83,8 +83,8 @@ describe('a signed link', () => {
     const { call } = running;
     const { url } = await make(running, { path: '/s/open/a' });
     const got = async (changes: Record<string, string | null>) => {
-      const answer = await call('GET', changed(url, changes));
-      return [answer.status, answer.text];
+      const response = await call('GET', changed(url, changes));
+      return [response.status, response.text];
     };
     expect(await got(SNAPSHOT)).toEqual([200, 'text']);
     expect(await got({ ...SNAPSHOT, last: '2' })).toEqual([200, 'xt']);
@@ -124,11 +124,11 @@ describe('a signed link', () => {
     for (const { method, pattern, permission } of ROUTES.filter((route) => route.permission !== 'nothing')) {
       for (const query of [reading, writing]) {
         const live = pattern === '/api/v1/files' ? '&timeout=0' : '';
-        const answer = await running.call(method, `${pattern.replace(':id', '1')}?${query}${live}`);
+        const response = await running.call(method, `${pattern.replace(':id', '1')}?${query}${live}`);
         // Only the offer to upgrade to WebSocket is missing, not the right.
-        const isLetIn = answer.status < 400 || answer.json().code === 'UPGRADE_REQUIRED';
+        const isLetIn = response.status < 400 || response.json().code === 'UPGRADE_REQUIRED';
         if (isLetIn) taken.push(`${method} ${pattern} ${permission}`);
-        else expect(['UNAUTHORIZED', 'LINK_INVALID']).toContain(answer.json().code);
+        else expect(['UNAUTHORIZED', 'LINK_INVALID']).toContain(response.json().code);
       }
     }
     expect(taken).toEqual(['GET /api/v1/files read', 'PUT /api/v1/files write', 'GET /api/v1/ws read or write']);
@@ -163,8 +163,8 @@ describe('a signed link', () => {
     time.now = end - 1;
     expect((await call('GET', changed(url, SNAPSHOT))).status).toBe(200);
     time.now = end;
-    const answer = await call('GET', changed(url, SNAPSHOT));
-    expect([answer.status, answer.json()]).toEqual([
+    const response = await call('GET', changed(url, SNAPSHOT));
+    expect([response.status, response.json()]).toEqual([
       403,
       { code: 'LINK_EXPIRED', error: 'this link has expired: ask for a new one' },
     ]);
@@ -196,7 +196,7 @@ describe('a signed link', () => {
     /** The same 32 bytes for a base64url decoder. */
     const twin = mine.slice(0, -1) + alphabet[alphabet.indexOf(last) ^ 1];
     expect(Buffer.from(twin.slice(8), 'base64url')).toEqual(Buffer.from(mine.slice(8), 'base64url'));
-    const answers = new Set<string>();
+    const responses = new Set<string>();
     for (const changes of [
       { expires: String(expires + 1) },
       { expires: String(expires - 1) },
@@ -220,11 +220,11 @@ describe('a signed link', () => {
       { signature: mine.toUpperCase() },
       { signature: 'x' },
     ] as Record<string, string | null>[]) {
-      const answer = await call('GET', changed(url, { ...SNAPSHOT, ...changes }));
-      expect([changes, answer.status]).toEqual([changes, 403]);
-      answers.add(answer.text);
+      const response = await call('GET', changed(url, { ...SNAPSHOT, ...changes }));
+      expect([changes, response.status]).toEqual([changes, 403]);
+      responses.add(response.text);
     }
-    expect([...answers].map((text) => JSON.parse(text).code)).toEqual(['LINK_INVALID']);
+    expect([...responses].map((text) => JSON.parse(text).code)).toEqual(['LINK_INVALID']);
     for (const [name, value] of [
       ['signature', ''],
       ['expires', ''],
@@ -252,8 +252,8 @@ describe('a signed link', () => {
     const { call, tokens } = running;
     const { url } = await make(running, { path: '/s/open/a' }, 'viewer');
     const code = async () => {
-      const answer = await call('GET', changed(url, SNAPSHOT));
-      return answer.status === 200 ? 'good' : answer.json().code;
+      const response = await call('GET', changed(url, SNAPSHOT));
+      return response.status === 200 ? 'good' : response.json().code;
     };
     expect(await code()).toBe('good');
     for (const [list, expected] of [
@@ -360,8 +360,8 @@ describe('asking for a link', () => {
   it('is refused where no token is asked for: the plain address does', async () => {
     for (const tokens of [undefined, new Tokens([])]) {
       const { post, call } = await start(tokens === undefined ? {} : { tokens });
-      const answer = await post('/links', { path: '/mem/f' });
-      expect([answer.status, answer.json().code]).toEqual([409, 'NO_LINKS']);
+      const response = await post('/links', { path: '/mem/f' });
+      expect([response.status, response.json().code]).toEqual([409, 'NO_LINKS']);
       await call('PUT', '/files?path=/mem/f', { body: 'x' });
       expect((await call('GET', '/files?path=/mem/f&expires=1&signature=x')).text).toBe('x');
     }

@@ -15,8 +15,8 @@ async function world(...paths: string[]) {
   await mounts.write('/mem/file', Buffer.from('text'));
   await mounts.write('/s/private/secret', Buffer.from('secret'));
   const move = async (path: string, newPath: string, who = 'mover') => {
-    const answer = await call('POST', `/rename?path=${path}`, as(who, { newPath }));
-    return [answer.status, answer.json().error];
+    const response = await call('POST', `/rename?path=${path}`, as(who, { newPath }));
+    return [response.status, response.json().error];
   };
   return { ...running, move };
 }
@@ -69,8 +69,8 @@ describe('contract 96: moving a directory', () => {
         ['POST', '/mount', { path, fstype: 'memfs' }],
         ['POST', '/unmount', { path }],
       ] as const) {
-        const answer = await call(method, target, as('mover', body));
-        expect([target, answer.status, answer.json().code]).toEqual([target, 403, 'FORBIDDEN']);
+        const response = await call(method, target, as('mover', body));
+        expect([target, response.status, response.json().code]).toEqual([target, 403, 'FORBIDDEN']);
       }
       const { files } = (await call('GET', `/directories?path=${path}`, as('mover'))).json();
       expect(files ?? []).toEqual([]);
@@ -100,8 +100,8 @@ describe('contract 96: a token learns nothing of paths where it has no right', (
           ...{ fstype: 'memfs', right: 'read' },
         };
         const query = `path=${path}&size=1&flags=0&stream=true&timeout=0`;
-        const answer = await call(method, `${pattern}?${query}`, as('weak', method === 'GET' ? undefined : body));
-        seen.add(`${answer.status} ${answer.text.replaceAll(path, 'PATH')}`);
+        const response = await call(method, `${pattern}?${query}`, as('weak', method === 'GET' ? undefined : body));
+        seen.add(`${response.status} ${response.text.replaceAll(path, 'PATH')}`);
       }
       expect([pattern, ...seen]).toHaveLength(2);
     }
@@ -118,8 +118,8 @@ describe('with tokens', () => {
     for (const path of [deep, long]) {
       expect((await call('PUT', `/files?path=${path}`, as('a', 'x'))).status).toBe(200);
       for (const target of ['/stat', '/directories', '/capabilities', '/readers']) {
-        const answer = await call('GET', `${target}?path=${path}`, as('a'));
-        expect([target, answer.json().code]).not.toEqual([target, expect.stringMatching(/^PATH_TOO/)]);
+        const response = await call('GET', `${target}?path=${path}`, as('a'));
+        expect([target, response.json().code]).not.toEqual([target, expect.stringMatching(/^PATH_TOO/)]);
       }
       const link = await call('POST', '/links', as('a', { path }));
       expect((await call('GET', `${link.json().url}&timeout=0`)).status).toBe(200);

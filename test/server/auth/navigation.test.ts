@@ -33,9 +33,9 @@ describe('contract 94: a browser that is sent here by a link, a page or an addre
     const { id } = await handles.open('/s/there', { flags: 2, mode: 0o644 });
     for (const { method, pattern, navigable } of ROUTES) {
       if (navigable) continue;
-      const answer = await call(method, `${pattern.replace(':id', String(id))}?path=/s/there&timeout=0`, { headers });
-      expect([pattern, answer.status]).toEqual([pattern, 403]);
-      expect(answer.json().code).toMatch(/^(NAVIGATION|ORIGIN)_REFUSED$/);
+      const response = await call(method, `${pattern.replace(':id', String(id))}?path=/s/there&timeout=0`, { headers });
+      expect([pattern, response.status]).toEqual([pattern, 403]);
+      expect(response.json().code).toMatch(/^(NAVIGATION|ORIGIN)_REFUSED$/);
     }
     const read = await call('GET', `/handles/${id}/read?timeout=0`);
     expect([read.text, handles.size]).toEqual(['hello', 1]);
@@ -49,8 +49,8 @@ describe('contract 94: a browser that is sent here by a link, a page or an addre
     expect(await live.until(5)).toBe('hello');
     live.cut();
     for (const more of ['', '&create=true', '&create=false', '&format=frames', '&from=live']) {
-      const answer = await call('GET', `/files?path=/s/absent&stream=true${more}`, { headers });
-      expect([more, answer.status, answer.json().code]).toEqual([more, 404, 'STREAM_NOT_FOUND']);
+      const response = await call('GET', `/files?path=/s/absent&stream=true${more}`, { headers });
+      expect([more, response.status, response.json().code]).toEqual([more, 404, 'STREAM_NOT_FOUND']);
     }
     expect((await call('GET', '/stat?path=/s/absent')).status).toBe(404);
   });

@@ -34,10 +34,10 @@ describe('pages of strangers', () => {
     const { call, mounts } = await world([APP]);
     await mounts.write('/s/there', Buffer.from('x'));
     for (const { method, pattern } of ROUTES) {
-      const answer = await call(method, `${pattern.replace(':id', '1')}?path=/s/there&stream=true`, { headers });
-      expect([pattern, answer.status]).toEqual([pattern, 403]);
-      expect(answer.json()).toMatchObject({ code: 'ORIGIN_REFUSED' });
-      expect(answer.headers['access-control-allow-origin']).toBeUndefined();
+      const response = await call(method, `${pattern.replace(':id', '1')}?path=/s/there&stream=true`, { headers });
+      expect([pattern, response.status]).toEqual([pattern, 403]);
+      expect(response.json()).toMatchObject({ code: 'ORIGIN_REFUSED' });
+      expect(response.headers['access-control-allow-origin']).toBeUndefined();
     }
     const info = await mounts.stat('/s/there');
     expect(info.meta.Content).toMatchObject({ total_written: '1', active_readers: '0' });
@@ -91,13 +91,13 @@ describe('pages of strangers', () => {
 });
 
 describe('without listed origins', () => {
-  it('no answer says anything of CORS, not even to a browser that asks', async () => {
+  it('no response says anything of CORS, not even to a browser that asks', async () => {
     const { call } = await world();
     const headers = { origin: APP, 'access-control-request-method': 'PUT' };
     const preflight = await call('OPTIONS', '/files?path=/s/a', { headers });
     expect([preflight.status, preflight.headers.allow]).toEqual([204, 'GET, PUT, POST, DELETE, HEAD, OPTIONS']);
-    for (const answer of [preflight, await call('GET', '/version', { headers }), await call('GET', '/version')]) {
-      expect(corsHeaders(answer.headers)).toEqual([]);
+    for (const response of [preflight, await call('GET', '/version', { headers }), await call('GET', '/version')]) {
+      expect(corsHeaders(response.headers)).toEqual([]);
     }
   });
 });
@@ -112,15 +112,15 @@ describe('pages of listed origins', () => {
       'access-control-request-method': 'PUT',
       'access-control-request-headers': 'authorization,producer-id',
     };
-    const answer = await call('OPTIONS', '/files?path=/s/a', { headers });
-    expect(answer.status).toBe(204);
-    expect(answer.headers).toMatchObject({
+    const response = await call('OPTIONS', '/files?path=/s/a', { headers });
+    expect(response.status).toBe(204);
+    expect(response.headers).toMatchObject({
       'access-control-allow-origin': APP,
-      'access-control-allow-methods': answer.headers.allow,
+      'access-control-allow-methods': response.headers.allow,
       'access-control-max-age': '600',
       vary: 'Origin',
     });
-    expect(answer.headers['access-control-allow-headers']?.split(', ').sort()).toEqual([
+    expect(response.headers['access-control-allow-headers']?.split(', ').sort()).toEqual([
       ...['Authorization', 'Content-Type', 'If-None-Match', 'Last-Event-ID'],
       ...['Producer-Epoch', 'Producer-Id', 'Producer-Seq'],
       // Requests of Durable Streams.
@@ -133,7 +133,7 @@ describe('pages of listed origins', () => {
       ],
       ...['Stream-Forked-From', 'Stream-Seq', 'Stream-TTL', 'X-Request-Id'],
     ]);
-    expect(answer.headers['access-control-allow-credentials']).toBeUndefined();
+    expect(response.headers['access-control-allow-credentials']).toBeUndefined();
     expect((await call('OPTIONS', '/health', { headers })).headers['access-control-allow-methods']).toBe(
       'GET, HEAD, OPTIONS',
     );
@@ -174,19 +174,19 @@ describe('pages of listed origins', () => {
     const guarded = await world([APP], tokens);
     const open = await world([APP]);
     const closing = open.call('GET', '/files?path=/s/live&stream=true', { headers });
-    const answers = [
+    const responses = [
       await guarded.call('GET', '/stat?path=/s/a', { headers }),
       await open.call('GET', '/stat?path=/s/absent', { headers }),
       await open.call('GET', '/nothing', { headers }),
       await open.call('PATCH', '/files', { headers }),
     ];
-    expect(answers.map(({ status }) => status)).toEqual([401, 404, 404, 405]);
-    for (const answer of answers) expect(answer.headers['access-control-allow-origin']).toBe(APP);
+    expect(responses.map(({ status }) => status)).toEqual([401, 404, 404, 405]);
+    for (const response of responses) expect(response.headers['access-control-allow-origin']).toBe(APP);
     await open.stop();
     await closing;
   });
 
-  it('are others when the list is replaced, and caches know that answers differ by origin', async () => {
+  it('are others when the list is replaced, and caches know that responses differ by origin', async () => {
     const { call, origins } = await world([APP]);
     expect((await call('GET', '/version')).headers.vary).toBe('Origin');
     origins.replace(['https://other.example']);
@@ -195,7 +195,7 @@ describe('pages of listed origins', () => {
     expect(other.headers['access-control-allow-origin']).toBe('https://other.example');
   });
 
-  it('are not mixed up by caches: every answer says that it differs by origin, also one to a program', async () => {
+  it('are not mixed up by caches: every response says that it differs by origin, also one to a program', async () => {
     const origins = new Origins([APP]);
     const durableStreams = { mount: '/s', prefixes: ['/v1/stream'], longPollTimeout: 10 };
     const { mounts, port } = await start({ mounted: STREAMS, origins, durableStreams });
@@ -248,7 +248,7 @@ describe('pages of listed origins', () => {
     cut.send('PUT /api/v1/files?path=/s/log HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx');
     cut.socket.end();
     expect(await cut.closed()).toMatch(/^HTTP\/1.1 400 .*\r\nVary: Origin\r\n/s);
-    // An answer that is encoded once for many readers is encoded again.
+    // A response that is encoded once for many readers is encoded again.
     const one = await connectTo(port);
     one.send(send('PUT /api/v1/files?path=/s/log', 'x'));
     expect(await one.until('bytes')).toContain('Vary: Origin');
@@ -261,8 +261,8 @@ describe('pages of listed origins', () => {
 
   it('may read every header that the server has of its own', async () => {
     const { call } = await world([APP]);
-    const answer = await call('GET', '/version', { headers: { origin: APP } });
-    const exposed = new Set(answer.headers['access-control-expose-headers']?.split(', '));
+    const response = await call('GET', '/version', { headers: { origin: APP } });
+    const exposed = new Set(response.headers['access-control-expose-headers']?.split(', '));
     const folder = join(import.meta.dirname, '../../../src/server');
     const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
     const named = sources.flatMap((name) => {
@@ -278,7 +278,7 @@ describe('pages of listed origins', () => {
   });
 });
 
-describe('every answer', () => {
+describe('every response', () => {
   const READ = {
     'x-content-type-options': 'nosniff',
     'cache-control': 'no-store',
@@ -308,7 +308,7 @@ describe('every answer', () => {
     }
   });
 
-  it('to other methods says nosniff, and no more: an answer to a small write stays small', async () => {
+  it('to other methods says nosniff, and no more: a response to a small write stays small', async () => {
     const { call } = await world();
     const written = await call('PUT', '/files?path=/s/a', { body: 'hello' });
     expect(Object.keys(written.headers).sort()).toEqual([

@@ -28,8 +28,8 @@ const READ = '/files?path=/s/a&stream=true&timeout=1ms';
 /** The status and code of a live read with `on_lag=block`. */
 async function ask({ call }: Running, name: string | undefined, target = `${READ}&on_lag=block`) {
   const headers = name === undefined ? {} : { authorization: `Bearer secret-of-${name}` };
-  const answer = await call('GET', target, { headers });
-  return answer.status === 200 ? 200 : `${answer.status} ${answer.json().code}`;
+  const response = await call('GET', target, { headers });
+  return response.status === 200 ? 200 : `${response.status} ${response.json().code}`;
 }
 
 const REFUSED = '403 BLOCK_REFUSED';
@@ -80,11 +80,11 @@ describe('contract 97: a reader asks for on_lag=block', () => {
   it('through a signed link no client may, whatever the mount allows', async () => {
     for (const readerBlock of ['always', 'writers']) {
       const at = await running({ reader_block: readerBlock });
-      const answer = await at.call('POST', '/links', {
+      const response = await at.call('POST', '/links', {
         headers: { authorization: 'Bearer secret-of-owner', 'content-type': 'application/json' },
         body: JSON.stringify({ path: '/s/a', right: 'read' }),
       });
-      const { url } = answer.json() as { url: string };
+      const { url } = response.json() as { url: string };
       expect(await ask(at, undefined, `${url}&timeout=1ms`)).toBe(200);
       expect(await ask(at, undefined, `${url}&timeout=1ms&on_lag=block`)).toBe(REFUSED);
     }

@@ -19,7 +19,7 @@ async function world(limits: TokenOptions['limits'] = {}, options: StartOptions 
 }
 
 const refusal = (what: string, name: string, max: number) => ({
-  ...{ error: `too many ${what} of one token: ${max} are allowed to it`, code: 'TOKEN_LIMIT' },
+  ...{ error: `too many ${what} of one token: ${max} are allowed`, code: 'TOKEN_LIMIT' },
   ...{ limit: `token_${name}`, max },
 });
 
@@ -74,15 +74,15 @@ describe('contract 96: limits of a token', () => {
     const { port, call } = await world({ streams: 1 });
     const one = await connectTo(port);
     const head = 'PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret-of-greedy\r\n';
-    let answers = 0;
+    let responses = 0;
     let wake = () => {};
     one.socket.on('data', () => {
-      answers++;
+      responses++;
       wake();
     });
     const answered = (count: number) =>
       new Promise<void>((resolve) => {
-        wake = () => answers === count && resolve();
+        wake = () => responses === count && resolve();
         wake();
       });
     for (const count of [1, 2, 3]) {

@@ -292,7 +292,7 @@ describe('sending a stream to sockets', () => {
     expect(reader.isClosed).toBe(true);
   });
 
-  it('contract 23: a reader closed from outside, with its handle, ends its answer properly', async () => {
+  it('contract 23: a reader closed from outside, with its handle, ends its response properly', async () => {
     const stream = new RingStream({ retention: 1024, maxLag: 1024 });
     const { near, far } = await connection();
     const { reader, done } = sink(stream, near);

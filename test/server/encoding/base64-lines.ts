@@ -27,7 +27,7 @@ export const base64Lines: Encoding = {
   payload: { data: 'text', control: 'text' },
 };
 
-/** The data of an answer with its start offset; throws if lines are not contiguous. */
+/** The data of a response with its start offset; throws if lines are not contiguous. */
 export function decodeBase64Lines(text: string): { offset: number; data: Buffer; records: string[]; lines: number } {
   const parts: Buffer[] = [];
   const records: string[] = [];

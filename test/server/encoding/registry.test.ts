@@ -54,12 +54,12 @@ describe('an encoding that is added to the table', () => {
           const path = `/s/p${run++}`;
           const bytes = Buffer.concat(new Array(times).fill(Buffer.from(seed)));
           await call('POST', `/files?path=${path}`);
-          const answers = Array.from({ length: readers }, () =>
+          const responses = Array.from({ length: readers }, () =>
             call('GET', `/files?path=${path}&stream=true&format=base64-lines`),
           );
           for (const piece of cut(bytes, cuts)) await call('PUT', `/files?path=${path}`, { body: piece });
           await call('PUT', `/files?path=${path}&end=true`);
-          for (const { text } of await Promise.all(answers)) {
+          for (const { text } of await Promise.all(responses)) {
             const { offset, data, records } = decodeBase64Lines(text);
             expect(offset).toBe(0);
             expect(data.equals(bytes)).toBe(true);

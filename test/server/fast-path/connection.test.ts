@@ -21,7 +21,7 @@ function put(path: string, body: string, more = ''): string {
   return `PUT /api/v1/files?path=${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n${more}\r\n${body}`;
 }
 
-/** An answer without values that depend on time and place. */
+/** A response without values that depend on time and place. */
 function shape(text: string): string[] {
   const [head = '', body = ''] = text.split('\r\n\r\n');
   const lines = head.split('\r\n').map((line) => line.replace(/^((Date|X-Stream-\S+):).*/, '$1'));
@@ -48,7 +48,7 @@ async function snapshot(server: Running, path: string): Promise<string> {
   return (await server.call('GET', `/files?path=${path}&snapshot=true`)).text;
 }
 
-async function answers(one: Wire, count: number): Promise<string[]> {
+async function responses(one: Wire, count: number): Promise<string[]> {
   let all = '';
   await waitFor(() => {
     void one.until('').then((text) => {
@@ -69,7 +69,7 @@ describe('a connection that is served directly', () => {
       one.send(bytes.slice(at, at + size));
       await new Promise((resolve) => setImmediate(resolve));
     }
-    const all = await answers(one, 50);
+    const all = await responses(one, 50);
     expect(all.every((text, n) => text.includes(`"Written ${bodies[n]!.length} bytes"`))).toBe(true);
     expect(server.seen()).toBe(0);
     expect(await snapshot(server, '/s/a')).toBe(bodies.join(''));
@@ -113,7 +113,7 @@ describe('a connection that is served directly', () => {
     one.send('PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
     expect(await live.until(3)).toBe('abc');
     one.send(`3;x=y\r\ndef\r\n0\r\nA: b\r\n\r\n${put('/s/a', 'y'.repeat(200 * KB))}${put('/s/a', 'end')}`);
-    const all = await answers(one, 3);
+    const all = await responses(one, 3);
     expect(all.map((text) => /Written \d+/.exec(text)?.[0])).toEqual(['Written 6', `Written ${200 * KB}`, 'Written 3']);
     expect(await live.until(6 + 200 * KB + 3)).toBe(`abcdef${'y'.repeat(200 * KB)}end`);
     expect(server.seen()).toBe(0);
@@ -132,7 +132,7 @@ describe('a connection that is served directly', () => {
     one.send(`PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n${expects}\r\n`);
     await waitFor(() => one.text.split('100 Continue').length === 3);
     one.send('3\r\ndef\r\n0\r\n\r\n');
-    await answers(one, 4);
+    await responses(one, 4);
     expect(await snapshot(server, '/s/a')).toBe('abcdef');
     one.socket.destroy();
   });
@@ -142,7 +142,7 @@ describe('a connection that is served directly', () => {
     const one = await connectTo(server.port);
     const stat = 'GET /api/v1/stat?path=/s/a HTTP/1.1\r\nHost: x\r\n\r\n';
     one.send(put('/s/a', 'abc') + put('/s/a', 'def') + stat + put('/s/a', 'ghi') + stat);
-    const all = await answers(one, 5);
+    const all = await responses(one, 5);
     expect(all.map((text) => /Written 3|"size":\d+/.exec(text)?.[0])).toEqual([
       ...['Written 3', 'Written 3', '"size":6', 'Written 3', '"size":9'],
     ]);
@@ -169,14 +169,14 @@ describe('a connection that is served directly', () => {
     const server = await counted();
     const one = await connectTo(server.port);
     one.send(put('/s/a', 'abc'));
-    await answers(one, 1);
+    await responses(one, 1);
     await server.mounts.remove('/s/a');
     one.send(put('/s/a', 'def'));
-    await answers(one, 2);
+    await responses(one, 2);
     expect([await snapshot(server, '/s/a'), server.seen()]).toEqual(['def', 1]);
     await server.mounts.end('/s/a');
     one.send(put('/s/a', 'ghi'));
-    expect((await answers(one, 3))[2]).toMatch(/^HTTP\/1.1 409 [\s\S]*STREAM_CLOSED/);
+    expect((await responses(one, 3))[2]).toMatch(/^HTTP\/1.1 409 [\s\S]*STREAM_CLOSED/);
     one.socket.destroy();
   });
 
@@ -184,10 +184,10 @@ describe('a connection that is served directly', () => {
     const server = await counted();
     const one = await connectTo(server.port);
     one.send(put('/s/deep/a', 'abc'));
-    await answers(one, 1);
+    await responses(one, 1);
     await server.mounts.mount('memfs', '/s/deep', {});
     one.send(put('/s/deep/a', 'def'));
-    await answers(one, 2);
+    await responses(one, 2);
     expect((await server.call('GET', '/files?path=/s/deep/a')).text).toBe('def');
     one.socket.destroy();
   });
@@ -196,11 +196,11 @@ describe('a connection that is served directly', () => {
     const { server, reader } = await waitedFor('64KB');
     const one = await connectTo(server.port);
     one.send(['x', 'y', 'z'].map((letter) => put('/s/a', letter.repeat(64 * KB))).join(''));
-    await answers(one, 1);
+    await responses(one, 1);
     // Waiting bytes must not be in memory that other connections are read into.
     const other = await connectTo(server.port);
     other.send(put('/s/b', 'o'.repeat(64 * KB)).repeat(5));
-    await answers(other, 5);
+    await responses(other, 5);
     let received = '';
     while (received.length < 192 * KB) {
       const record = await reader.read();
@@ -209,7 +209,7 @@ describe('a connection that is served directly', () => {
     const lengths = [...received.matchAll(/(.)\1*/gs)].map(([all, letter]) => [letter, all.length]);
     expect(lengths).toEqual(['x', 'y', 'z'].map((letter) => [letter, 64 * KB]));
     other.socket.destroy();
-    expect((await answers(one, 3)).every((text) => text.includes('200 OK'))).toBe(true);
+    expect((await responses(one, 3)).every((text) => text.includes('200 OK'))).toBe(true);
     expect(reader.skippedBytes).toBe(0);
     reader.close();
     one.socket.destroy();
@@ -271,7 +271,7 @@ describe('a connection that is served directly', () => {
     expect(await none.closed()).toMatch(/^HTTP\/1.1 408 [\s\S]*"written":0/);
   });
 
-  it('reads no more requests while the answers are not read', async () => {
+  it('reads no more requests while the responses are not read', async () => {
     const server = await counted();
     const one = await connectTo(server.port);
     one.socket.pause();
@@ -301,7 +301,7 @@ describe('a connection that is served directly', () => {
     const server = await counted();
     const one = await connectTo(server.port);
     one.send(put('/s/a', 'abc').repeat(2));
-    await answers(one, 2);
+    await responses(one, 2);
     const text = (await server.call('GET', '/metrics')).text;
     expect(text).toMatch(
       /streamfs_http_request_duration_seconds_count\{route="PUT \/api\/v1\/files",status="2xx"\} 2\n/,
@@ -324,9 +324,9 @@ describe('a connection that is served directly', () => {
       one.send(
         `GET /api/v1/files?path=${path}&stream=true&timeout=1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${key}\r\n\r\n`,
       );
-      const answer = await one.until('\r\n\r\n');
+      const response = await one.until('\r\n\r\n');
       one.socket.destroy();
-      return Number(answer.slice(9, 12));
+      return Number(response.slice(9, 12));
     };
     expect([await ask('/s/a'), await ask('/s/a')]).toEqual([200, 200]);
     expect(server.seen()).toBe(0);
@@ -373,7 +373,7 @@ describe('a connection that is served directly', () => {
     const server = await counted();
     const idle = await connectTo(server.port);
     idle.send(put('/s/a', 'abc'));
-    await answers(idle, 1);
+    await responses(idle, 1);
     const busy = await connectTo(server.port);
     busy.send(put('/s/a', 'abcdef').slice(0, -3));
     await waitFor(() => server.log.length > 0);

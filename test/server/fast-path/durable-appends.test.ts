@@ -21,21 +21,21 @@ function post(name: string, type: string, body: string | Buffer, more = ''): str
   return `POST /v1/stream/${name} HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n${more}\r\n${body}`;
 }
 
-/** The content of an answer, independent of the order of its headers, without values that differ between answers. */
-function told(answer: string): string[] {
-  const [head = '', body = ''] = answer.split('\r\n\r\n');
+/** The content of a response, independent of the order of its headers, without values that differ between responses. */
+function told(response: string): string[] {
+  const [head = '', body = ''] = response.split('\r\n\r\n');
   const left = head.split('\r\n').filter((line) => !/^(Date|X-Request-Id|Stream-Next-Offset):/i.test(line));
   return [...left.sort(), body];
 }
 
-/** The first answer to bytes that are sent at once. */
+/** The first response to bytes that are sent at once. */
 async function answerTo(port: number, text: string): Promise<string> {
   const one = await connectTo(port);
   one.send(text);
-  const answer = await one.until('\r\n\r\n');
+  const response = await one.until('\r\n\r\n');
   one.socket.end();
   await one.closed();
-  return answer;
+  return response;
 }
 
 describe('an append of Durable Streams that is served directly', () => {

@@ -5,7 +5,7 @@ import { createError } from '../../../src/errors/index.ts';
 import type { Appender, FileInfo, Plugin } from '../../../src/fs/index.ts';
 import { BaseFileSystem } from '../../../src/plugins/index.ts';
 import { waitFor } from '../../harness/wait.ts';
-import { connectTo, parseAnswer, type Wire, type WireAnswer } from '../../harness/wire.ts';
+import { connectTo, parseResponse, type Wire, type WireResponse } from '../../harness/wire.ts';
 import { type Running, start } from '../harness.ts';
 
 /** An append that has its place and waits to be completed by the test. */
@@ -81,10 +81,10 @@ function put(path: string, body: string): string {
 }
 
 /** All complete responses so far. */
-function responses(wire: Wire): WireAnswer[] {
-  const all: WireAnswer[] = [];
+function responses(wire: Wire): WireResponse[] {
+  const all: WireResponse[] = [];
   for (let rest = wire.bytes; ; ) {
-    const response = parseAnswer(rest);
+    const response = parseResponse(rest);
     if (response === undefined || !response.complete) return all;
     all.push(response);
     rest = response.rest;

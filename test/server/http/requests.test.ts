@@ -21,7 +21,7 @@ interface Said {
   error: string;
 }
 
-/** Sends bytes, and returns the first answer other than 100; the connection is then closed. */
+/** Sends bytes, and returns the first response other than 100; the connection is then closed. */
 async function answerTo(server: Running, ...packets: string[]): Promise<Said> {
   const one = await connectTo(server.port);
   one.socket.setNoDelay(true);
@@ -61,9 +61,9 @@ describe('a body that is not framed as HTTP has it', () => {
   ])('contract 72, 73: is answered, wherever its packets are cut: %s', async (_, bytes, status, code) => {
     const server = await start(STREAMS);
     for (let cut = 1; cut <= bytes.length; cut++) {
-      const answer = await answerTo(server, bytes.slice(0, cut), ...(cut < bytes.length ? [bytes.slice(cut)] : []));
-      expect([cut, answer.status, answer.code]).toEqual([cut, status, code]);
-      expect(answer.headers).toContain('X-Content-Type-Options: nosniff');
+      const response = await answerTo(server, bytes.slice(0, cut), ...(cut < bytes.length ? [bytes.slice(cut)] : []));
+      expect([cut, response.status, response.code]).toEqual([cut, status, code]);
+      expect(response.headers).toContain('X-Content-Type-Options: nosniff');
     }
   });
 
@@ -79,8 +79,8 @@ describe('a body that is not framed as HTTP has it', () => {
 
   it('is refused of HTTP/1.0, which has no chunks', async () => {
     const server = await start(STREAMS);
-    const answer = await answerTo(server, request(APPEND, CHUNKED, '0\r\n\r\n').replace('HTTP/1.1', 'HTTP/1.0'));
-    expect(answer).toMatchObject({ status: 400, code: 'BAD_REQUEST' });
+    const response = await answerTo(server, request(APPEND, CHUNKED, '0\r\n\r\n').replace('HTTP/1.1', 'HTTP/1.0'));
+    expect(response).toMatchObject({ status: 400, code: 'BAD_REQUEST' });
   });
 });
 
@@ -112,8 +112,8 @@ describe('a head that could be read in two ways', () => {
     ['a tunnel', request('CONNECT x:80', '')],
   ])('contract 73: is refused at once: %s', async (_, bytes) => {
     const server = await start(STREAMS);
-    const answer = await answerTo(server, bytes);
-    expect([answer.status, answer.code]).toEqual([400, 'BAD_REQUEST']);
+    const response = await answerTo(server, bytes);
+    expect([response.status, response.code]).toEqual([400, 'BAD_REQUEST']);
     const byByte = await answerTo(server, ...bytes);
     expect([byByte.status, byByte.code]).toEqual([400, 'BAD_REQUEST']);
     expect((await server.call('GET', '/stat?path=/s/a')).status).toBe(404);
@@ -125,8 +125,8 @@ describe('a head that could be read in two ways', () => {
     ['a space', 'GET /api/v1/stat?path=/s/a b', '%20'],
   ])('says how a target must be written: %s', async (_, line, hint) => {
     const server = await start(STREAMS);
-    const answer = await answerTo(server, request(line, 'Content-Length: 0\r\n'));
-    expect(answer).toMatchObject({ status: 400, error: expect.stringContaining(hint) });
+    const response = await answerTo(server, request(line, 'Content-Length: 0\r\n'));
+    expect(response).toMatchObject({ status: 400, error: expect.stringContaining(hint) });
   });
 
   it('whose target and Host name the same server is accepted', async () => {
@@ -153,7 +153,7 @@ describe('an offer of another protocol', () => {
       request(WRITE, `Connection: upgrade\r\nUpgrade: h2c\r\n${CHUNKED}`, '3\r\nabc\r\n0\r\n\r\n'),
       'Written 3 bytes',
     ],
-  ])('is not taken, and what comes behind it is answered: %s', async (_, offer, answer) => {
+  ])('is not taken, and what comes behind it is answered: %s', async (_, offer, response) => {
     const server = await start(STREAMS);
     const before = request('GET /api/v1/stat?path=/mem', '');
     const behind = request('GET /api/v1/nope', '');
@@ -163,7 +163,7 @@ describe('an offer of another protocol', () => {
       one.socket.end();
       const text = await one.closed();
       const order = [...text.matchAll(/"isDir"|"version"|Written 3 bytes|ROUTE_NOT_FOUND/g)].map(([found]) => found);
-      expect(order).toEqual(['"isDir"', answer, 'ROUTE_NOT_FOUND', answer, 'ROUTE_NOT_FOUND']);
+      expect(order).toEqual(['"isDir"', response, 'ROUTE_NOT_FOUND', response, 'ROUTE_NOT_FOUND']);
     }
   });
 });
@@ -262,9 +262,9 @@ describe('a body that is not read', () => {
     for (const headers of [{}, json, { 'Transfer-Encoding': 'chunked' }, { ...json, 'Transfer-Encoding': 'chunked' }]) {
       for (const body of ['hello=world', '{"a":1}', 'x'.repeat(100_000)]) {
         const framed = 'Transfer-Encoding' in headers ? headers : { ...headers, 'Content-Length': String(body.length) };
-        const answer = await server.call(method, target, { body, headers: framed });
-        expect([answer.status, answer.json().code]).toEqual([400, 'BODY_NOT_USED']);
-        expect(answer.json().error).toContain(hint);
+        const response = await server.call(method, target, { body, headers: framed });
+        expect([response.status, response.json().code]).toEqual([400, 'BODY_NOT_USED']);
+        expect(response.json().error).toContain(hint);
       }
     }
     const sizes = await Promise.all(
@@ -303,11 +303,11 @@ describe('the content of a body', () => {
       const server = await start(STREAMS);
       const [method = '', target = ''] = route.split(' ');
       for (const coding of ['gzip', 'br', 'identity, gzip', 'GZIP', 'x']) {
-        const answer = await server.call(method, target, { body: 'abc', headers: { 'Content-Encoding': coding } });
-        expect([coding, answer.status, answer.json().code]).toEqual([coding, 415, 'CONTENT_CODING']);
+        const response = await server.call(method, target, { body: 'abc', headers: { 'Content-Encoding': coding } });
+        expect([coding, response.status, response.json().code]).toEqual([coding, 415, 'CONTENT_CODING']);
       }
-      const answer = await server.call(method, target, { body: '{}', headers: { 'Content-Encoding': 'Identity' } });
-      expect(answer.status).not.toBe(415);
+      const response = await server.call(method, target, { body: '{}', headers: { 'Content-Encoding': 'Identity' } });
+      expect(response.status).not.toBe(415);
     },
   );
 
@@ -330,7 +330,7 @@ describe('the content of a body', () => {
 });
 
 describe('input that is not HTTP', () => {
-  it('but TLS gets an answer that says that this port has none', async () => {
+  it('but TLS gets a response that says that this port has none', async () => {
     const server = await start();
     const hello = '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03';
     expect(await answerTo(server, hello)).toMatchObject({ status: 400, error: expect.stringContaining('TLS') });
@@ -338,7 +338,7 @@ describe('input that is not HTTP', () => {
 
   it('but HTTP/2 is told which HTTP is', async () => {
     const server = await start();
-    const answer = await answerTo(server, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
-    expect(answer).toMatchObject({ status: 400, error: expect.stringContaining('HTTP/1.1') });
+    const response = await answerTo(server, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+    expect(response).toMatchObject({ status: 400, error: expect.stringContaining('HTTP/1.1') });
   });
 });

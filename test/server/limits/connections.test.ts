@@ -53,7 +53,7 @@ describe('a connection', () => {
     expect(await slow.closed()).toMatch(/^HTTP\/1.1 408 Request Timeout\r\n[\s\S]*"code":"REQUEST_TIMEOUT"/);
   });
 
-  it('that ends in the middle of an unread small body is closed, though the answer was to keep it', async () => {
+  it('that ends in the middle of an unread small body is closed, though the response was to keep it', async () => {
     const server = await start(STREAMS);
     const one = await connectTo(server.port);
     one.send('POST /api/v1/nope HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n1');
@@ -89,7 +89,7 @@ describe('a connection', () => {
     await upload.closed();
   });
 
-  it('contract 70: a client that reads only once it has sent everything still finds its answer', async () => {
+  it('contract 70: a client that reads only once it has sent everything still finds its response', async () => {
     const server = await start({ maxRequestBodyBytes: 1000 });
     const upload = await connectTo(server.port);
     upload.socket.pause();
@@ -124,7 +124,7 @@ describe('a connection', () => {
     expect((await odd.closed()).match(/HTTP\/1.1/g)).toHaveLength(1);
   });
 
-  it('nonsense behind requests, in one go with them, is refused behind their answers', async () => {
+  it('nonsense behind requests, in one go with them, is refused behind their responses', async () => {
     const server = await start(STREAMS);
     const { handle_id: id } = (await server.call('POST', '/handles/open?path=/s/a')).json();
     const odd = await connectTo(server.port);
@@ -178,15 +178,15 @@ const buggyPlugin: Plugin = {
 describe('an unexpected error', () => {
   it('contract 73: is a 500 that gives nothing away, is logged whole, and affects no other request', async () => {
     const server = await start({ plugins: [buggyPlugin], mounted: { '/bug': 'buggyfs', '/mem': 'memfs' } });
-    const answer = await server.call('GET', '/stat?path=/bug/a');
-    expect([answer.status, answer.json()]).toEqual([500, { error: 'internal error', code: 'INTERNAL' }]);
+    const response = await server.call('GET', '/stat?path=/bug/a');
+    expect([response.status, response.json()]).toEqual([500, { error: 'internal error', code: 'INTERNAL' }]);
     const logged = server.log.filter(({ level }) => level === 'error');
     expect(logged).toHaveLength(1);
     expect(String(logged[0]?.facts.error)).toContain('secret of the machine');
     expect((await server.call('GET', '/stat?path=/mem')).status).toBe(200);
   });
 
-  it('in the middle of an answer cuts the connection rather than pretending an end', async () => {
+  it('in the middle of a response cuts the connection rather than pretending an end', async () => {
     const server = await start({ plugins: [buggyPlugin], mounted: { '/bug': 'buggyfs' } });
     const cut = await connectTo(server.port);
     cut.send('GET /api/v1/files?path=/bug/a&stream=true HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -200,14 +200,14 @@ describe('an unexpected error', () => {
 describe('the log', () => {
   it('has one line for each request, at debug', async () => {
     const server = await start();
-    const answer = await server.call('GET', '/stat?path=/mem/absent');
+    const response = await server.call('GET', '/stat?path=/mem/absent');
     await waitFor(() => server.log.some(({ message }) => message === 'request'));
     expect(server.log.filter(({ message }) => message === 'request')).toEqual([
       {
         level: 'debug',
         message: 'request',
         facts: {
-          ...{ request: answer.headers['x-request-id'], method: 'GET', route: '/api/v1/stat', path: '/mem/absent' },
+          ...{ request: response.headers['x-request-id'], method: 'GET', route: '/api/v1/stat', path: '/mem/absent' },
           ...{ address: '127.0.0.1', status: 404, ms: expect.any(Number) },
         },
       },
@@ -263,7 +263,7 @@ describe('the id of a request', () => {
     expect((await server.call('GET', '/version')).headers['x-request-id']).toBeUndefined();
   });
 
-  it('is the one the client gave, on every answer; one that is not fit for a log is not taken', async () => {
+  it('is the one the client gave, on every response; one that is not fit for a log is not taken', async () => {
     const server = await start({ mounted: { '/s': 'streamfs', '/mem': 'memfs' } });
     const sent = async (id: string, target: string) =>
       (await server.call('GET', target, { headers: { 'X-Request-Id': id } })).headers['x-request-id'];

@@ -26,20 +26,21 @@ async function bounded(limits: StartOptions['limits'], options: StartOptions = S
   return { server, memory, counters };
 }
 
-/** The answer of `GET /stats`. */
+/** The response of `GET /stats`. */
 async function stats({ call }: Running): Promise<Record<string, number> & { limits: Record<string, number> }> {
   return (await call('GET', '/stats')).json() as never;
 }
 
 const NOTHING = { recent: () => [], forget: () => undefined };
 
-const jsonOf = (answer: string) => JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) as Record<string, unknown>;
+const jsonOf = (response: string) =>
+  JSON.parse(response.slice(response.indexOf('\r\n\r\n'))) as Record<string, unknown>;
 
-/** An answer that comes before the body of its request is complete. The server would wait for the rest for a while. */
+/** A response that comes before the body of its request is complete. The server would wait for the rest for a while. */
 async function refusalOf(upload: Wire): Promise<string> {
-  const answer = await upload.until('}');
+  const response = await upload.until('}');
   upload.socket.destroy();
-  return answer;
+  return response;
 }
 
 const SECOND = 1000;
@@ -58,15 +59,15 @@ describe('too many connections', () => {
     const first = await connectTo(server.port);
     await connectTo(server.port);
     const third = await connectTo(server.port);
-    const answer = await third.closed();
-    expect(answer).toMatch(/^HTTP\/1.1 503 [\s\S]*\r\nRetry-After: 1\r\n/);
-    expect(jsonOf(answer)).toMatchObject({ code: 'CONNECTION_LIMIT', limit: 'connections', max: 2 });
+    const response = await third.closed();
+    expect(response).toMatch(/^HTTP\/1.1 503 [\s\S]*\r\nRetry-After: 1\r\n/);
+    expect(jsonOf(response)).toMatchObject({ code: 'CONNECTION_LIMIT', limit: 'connections', max: 2 });
     expect(counters.get('connections')).toBe(1);
     first.socket.destroy();
     await waitFor(async () => (await server.call('GET', '/version')).status === 200);
   });
 
-  it('the answer reaches a client that had sent its request already, and the request is not carried out', async () => {
+  it('the response reaches a client that had sent its request already, and the request is not carried out', async () => {
     const { server } = await bounded({ connections: 1 });
     const only = await connectTo(server.port);
     only.send('PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
@@ -77,7 +78,7 @@ describe('too many connections', () => {
     only.socket.destroy();
   });
 
-  it('one that has had its answers and waits goes first', async () => {
+  it('one that has had its responses and waits goes first', async () => {
     const { server, counters } = await bounded({ connections: 2 });
     const idle = await connectTo(server.port);
     idle.send(VERSION);
@@ -94,8 +95,8 @@ describe('too many connections', () => {
     const { server, counters, memory } = await bounded({ connections: 1 });
     const only = await connectTo(server.port);
     const refused = await Promise.all(Array.from({ length: 100 }, () => connectTo(server.port).catch(() => undefined)));
-    const answers = await Promise.all(refused.map((one) => one?.closed() ?? ''));
-    expect(answers.filter((answer) => answer.includes('CONNECTION_LIMIT')).length).toBeGreaterThan(0);
+    const responses = await Promise.all(refused.map((one) => one?.closed() ?? ''));
+    expect(responses.filter((response) => response.includes('CONNECTION_LIMIT')).length).toBeGreaterThan(0);
     await waitFor(() => counters.get('connections') === 100);
     expect(server.log.filter(({ message }) => message === 'connections refused').length).toBeLessThan(5);
     only.socket.destroy();
@@ -121,9 +122,9 @@ describe('headers', () => {
     expect(jsonOf(await big.closed())).toMatchObject({ code: 'HEADERS_TOO_LARGE', limit: 'header_size', max: 2000 });
     const long = await connectTo(server.port);
     long.send(`GET /${'x'.repeat(3000)} HTTP/1.1\r\nHost: x\r\n\r\n`);
-    const answer = await long.closed();
-    expect(answer).toMatch(/^HTTP\/1.1 414 /);
-    expect(jsonOf(answer)).toMatchObject({ code: 'PATH_TOO_LONG', limit: 'header_size', max: 2000 });
+    const response = await long.closed();
+    expect(response).toMatch(/^HTTP\/1.1 414 /);
+    expect(jsonOf(response)).toMatchObject({ code: 'PATH_TOO_LONG', limit: 'header_size', max: 2000 });
     expect(counters.get('header_size')).toBe(2);
   });
 
@@ -134,9 +135,9 @@ describe('headers', () => {
     const { server, counters } = await bounded({ headerTimeout: 60 });
     const slow = await connectTo(server.port);
     slow.send(sent);
-    const answer = await slow.closed();
-    expect(answer).toMatch(/^HTTP\/1.1 408 /);
-    expect(jsonOf(answer)).toMatchObject({ code: 'REQUEST_TIMEOUT', limit: 'header_timeout', max: 0.06 });
+    const response = await slow.closed();
+    expect(response).toMatch(/^HTTP\/1.1 408 /);
+    expect(jsonOf(response)).toMatchObject({ code: 'REQUEST_TIMEOUT', limit: 'header_timeout', max: 0.06 });
     expect(counters.get('header_timeout')).toBe(1);
   });
 
@@ -159,8 +160,8 @@ describe('a body that stands still', () => {
   it('for an ordinary file is given up with 408, and the file is as it was', async () => {
     const { server, counters } = await bounded({ bodyTimeout: 60 });
     const upload = await begin(server, '/files?path=/mem/a');
-    const answer = await refusalOf(upload);
-    expect(jsonOf(answer)).toMatchObject({ code: 'BODY_TIMEOUT', limit: 'body_timeout', written: 3 });
+    const response = await refusalOf(upload);
+    expect(jsonOf(response)).toMatchObject({ code: 'BODY_TIMEOUT', limit: 'body_timeout', written: 3 });
     expect(counters.get('body_timeout')).toBe(1);
     expect((await server.call('GET', '/stat?path=/mem/a')).status).toBe(404);
   });
@@ -418,9 +419,9 @@ describe('memory of bodies that are only partly here', () => {
     for (let n = 0; n < 4; n++) others.push(await send(`/s/${n}`));
     const refused = refusalOf(first);
     await lookingUntil(clock, () => counters.get('memory') === 1);
-    const answer = await refused;
-    expect(answer).toMatch(/^HTTP\/1.1 503 /);
-    expect(jsonOf(answer)).toMatchObject({ code: 'MEMORY_LIMIT', limit: 'memory', max: 4 * MB, written: 60_000 });
+    const response = await refused;
+    expect(response).toMatch(/^HTTP\/1.1 503 /);
+    expect(jsonOf(response)).toMatchObject({ code: 'MEMORY_LIMIT', limit: 'memory', max: 4 * MB, written: 60_000 });
     expect(counters.get('memory')).toBe(1);
     expect(memory.queued).toBeLessThanOrEqual(4 * 65_536);
     for (const one of others) one.send(Buffer.alloc(5_536, 'y'));
@@ -515,7 +516,7 @@ describe('memory that runs short', () => {
     ['a file as a stream', '/files?path=/mem/big&stream=true'],
     ['a file', '/files?path=/mem/big'],
   ])(
-    'is not taken by %s that waits behind another answer, and nothing is left when its client goes',
+    'is not taken by %s that waits after another response, and nothing is left when its client goes',
     async (_, target) => {
       const { server, memory } = await bounded({});
       await server.mounts.write('/mem/big', new Uint8Array(MB));
@@ -533,13 +534,13 @@ describe('memory that runs short', () => {
     },
   );
 
-  it('refuses an answer that does not fit in addition to the others with 503, and a body of JSON', async () => {
+  it('refuses a response that does not fit in addition to the others with 503, and a body of JSON', async () => {
     const { server } = await tight();
     await server.mounts.write('/mem/a', new Uint8Array(1.4 * MB));
     await server.mounts.write('/s/a', new Uint8Array(1.5 * MB));
-    const answer = await server.call('GET', '/files?path=/s/a&snapshot=true');
-    expect([answer.status, answer.json()]).toMatchObject([503, { code: 'MEMORY_LIMIT', limit: 'memory' }]);
-    expect(answer.headers['retry-after']).toBe('1');
+    const response = await server.call('GET', '/files?path=/s/a&snapshot=true');
+    expect([response.status, response.json()]).toMatchObject([503, { code: 'MEMORY_LIMIT', limit: 'memory' }]);
+    expect(response.headers['retry-after']).toBe('1');
     const body = JSON.stringify({ data: 'x'.repeat(900_000) });
     const headers = { 'Content-Type': 'application/json' };
     expect((await server.call('POST', '/write?path=/mem/b', { body, headers })).json()).toMatchObject({
@@ -609,8 +610,8 @@ describe('readers and mounts', () => {
   it('a path that is too long or too deep: 414, wherever it stands', async () => {
     const { server, counters } = await bounded({});
     const long = `/s/${'a/'.repeat(30)}${'x'.repeat(250)}/`.padEnd(4100, 'y'.repeat(200).concat('/'));
-    const answer = await server.call('PUT', `/files?path=${long}`, { body: 'x' });
-    expect([answer.status, answer.json()]).toMatchObject([
+    const response = await server.call('PUT', `/files?path=${long}`, { body: 'x' });
+    expect([response.status, response.json()]).toMatchObject([
       414,
       { code: 'PATH_TOO_LONG', limit: 'path_length', max: 4096 },
     ]);

@@ -36,10 +36,10 @@ describe('header lines', () => {
     good.socket.destroy();
     const bad = await connectTo(server.port);
     bad.send(request(lines(20), asked) + request());
-    const answer = await bad.closed();
-    expect(statusesIn(answer)).toEqual([431]);
-    expect(answer).toMatch(/^Connection: close\r$/m);
-    expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({
+    const response = await bad.closed();
+    expect(statusesIn(response)).toEqual([431]);
+    expect(response).toMatch(/^Connection: close\r$/m);
+    expect(JSON.parse(response.slice(response.indexOf('\r\n\r\n')))).toMatchObject({
       error: 'request has too many header lines: 20 are allowed',
       code: 'TOO_MANY_HEADERS',
       limit: 'header_lines',

@@ -25,9 +25,9 @@ describe('GET /metrics', () => {
   it('is text for Prometheus, at the root and below the base', async () => {
     const at = await start({ mounted: { '/s': 'streamfs', '/mem': 'memfs' } });
     for (const target of ['/metrics', '/api/v1/metrics']) {
-      const answer = await at.call('GET', target);
-      expect(answer).toMatchObject({ status: 200, headers: { 'content-type': METRICS_TYPE } });
-      expect(parseExposition(answer.text).size).toBeGreaterThan(25);
+      const response = await at.call('GET', target);
+      expect(response).toMatchObject({ status: 200, headers: { 'content-type': METRICS_TYPE } });
+      expect(parseExposition(response.text).size).toBeGreaterThan(25);
     }
   });
 
@@ -157,7 +157,7 @@ describe('GET /metrics', () => {
     expect(found[`${name}_sum{route="PUT /api/v1/files",status="2xx"}`]).toBeGreaterThan(0);
   });
 
-  it('counts a client that goes away before it has an answer as one, not as an answer', async () => {
+  it('counts a client that goes away before it has a response as one, not as a response', async () => {
     const at = await start({ mounted: { '/s': 'streamfs' } });
     const { handle_id: id } = (await at.call('POST', '/handles/open?path=/s/a')).json();
     const arrived = once(at.server.http, 'request');

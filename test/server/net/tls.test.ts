@@ -174,7 +174,7 @@ describe('bounds of a server with a certificate', () => {
       came += bytes.length;
     });
     await once(slow, 'close');
-    // No answer in clear text.
+    // No response in clear text.
     expect(came).toBe(0);
   });
 
@@ -306,13 +306,13 @@ describe('live reads inside TLS', () => {
   });
 });
 
-describe('long answers inside TLS', () => {
+describe('long responses inside TLS', () => {
   it('come whole, and are encrypted a piece at a time', async () => {
     const { port, mounts, server } = await secure();
     const content = Buffer.alloc(5_000_000, '0123456789');
     await mounts.write('/mem/long', content);
     const connected = once(server.http, 'connection');
-    const answer = get(port, '/files?path=/mem/long');
+    const response = get(port, '/files?path=/mem/long');
     const [socket] = (await connected) as [Socket & { _handle?: { writeQueueSize: number } }];
     let most = 0;
     let isOver = false;
@@ -323,7 +323,7 @@ describe('long answers inside TLS', () => {
       most = Math.max(most, socket._handle?.writeQueueSize ?? 0);
       await new Promise(setImmediate);
     }
-    const { text } = await answer;
+    const { text } = await response;
     expect(text === content.toString()).toBe(true);
     expect(most).toBeLessThan(72 * 1024);
   });

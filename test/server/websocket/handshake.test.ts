@@ -55,7 +55,7 @@ describe('contract 101: a handshake', () => {
     expect(peer.frames().at(-1)).toMatchObject({ opcode: 8, payload: Buffer.from([4000 >> 8, 4000 & 255]) });
   });
 
-  it('comes behind the answers to requests before it on the same connection', async () => {
+  it('comes behind the responses to requests before it on the same connection', async () => {
     const { port } = await start(STREAMS);
     const one = await connectTo(port);
     const before = `GET /api/v1/version HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`;
@@ -180,8 +180,8 @@ describe('contract 101: the checks of every request', () => {
       { origin: `http://127.0.0.1:${port}`, 'sec-fetch-site': 'same-site' },
     ]) {
       for (const mode of ['read', 'write']) {
-        const answer = await refusal(port, `path=/s/a&mode=${mode}`, { headers });
-        expect([headers, answer.status, answer.code]).toEqual([headers, 403, 'ORIGIN_REFUSED']);
+        const response = await refusal(port, `path=/s/a&mode=${mode}`, { headers });
+        expect([headers, response.status, response.code]).toEqual([headers, 403, 'ORIGIN_REFUSED']);
       }
     }
     expect((await call('GET', '/stat?path=/s/a')).status).toBe(404);

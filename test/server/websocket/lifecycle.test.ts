@@ -103,7 +103,7 @@ describe('contract 101: an open WebSocket', () => {
     expect(reader.records.slice(-2)).toMatchObject([{ type: 'error', code: 'LINK_EXPIRED' }, { reason: 'kicked' }]);
   });
 
-  it('is asked every 30 s of silence whether it is there, and cut when two pings stay without an answer', async () => {
+  it('is asked every 30 s of silence whether it is there, and cut when two pings stay without a response', async () => {
     const clock = new FakeClock();
     const server = await start({ ...STREAMS, clock, limits: { stallTimeout: 0 } });
     const [silent, alive] = [

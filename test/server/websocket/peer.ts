@@ -68,7 +68,7 @@ function peerOf(port: number, query: string, options: PeerOptions = {}): Peer {
   };
 }
 
-/** The answer to a refused handshake. */
+/** The response to a refused handshake. */
 export function refusal(port: number, query: string, options: PeerOptions = {}): Promise<Record<string, unknown>> {
   const { ws } = peerOf(port, query, options);
   return new Promise((resolve, reject) => {

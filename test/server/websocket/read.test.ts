@@ -292,9 +292,9 @@ describe('contract 101: messages sent over WebSocket', () => {
   it.each([
     ['records', recordEncoding],
     ['frames', frameEncoding],
-  ])('is laid down once: as %s, all sockets are given the same memory', async (_, encoding) => {
+  ])('is encoded once: as %s, all sockets get the same memory', async (_, encoding) => {
     const stream = new RingStream({ retention: 1024 * KiB, maxLag: 1024 * KiB });
-    const limits = new Limits({ logger: silent, answer: () => '' });
+    const limits = new Limits({ logger: silent, errorResponse: () => '' });
     const peers = await connections(10);
     for (const { near } of peers) {
       const options = { encoding, heartbeat: 0, timeout: undefined, limits, logger: silent };

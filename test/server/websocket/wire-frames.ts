@@ -78,7 +78,7 @@ function readFrames(bytes: Buffer): ReceivedFrame[] {
 export interface RawPeer {
   socket: Socket;
   send: (bytes: Uint8Array) => void;
-  /** The head of the handshake's answer. */
+  /** The head of the handshake's response. */
   head: () => string;
   frames: () => ReceivedFrame[];
   /** The server has closed its sending side, or the connection. */
@@ -87,7 +87,7 @@ export interface RawPeer {
 
 export const HANDSHAKE_KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 
-/** A connection with a hand-written handshake; settles when its answer has arrived. */
+/** A connection with a hand-written handshake; settles when its response has arrived. */
 export async function rawPeer(
   port: number,
   target: string,
@@ -114,7 +114,7 @@ export async function rawPeer(
   const head = `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n${offer}${headers}\r\n`;
   socket.write(Buffer.concat([Buffer.from(head), behind]));
   const end = () => bytes().indexOf('\r\n\r\n');
-  await waitFor('the answer to the handshake', () => end() >= 0 || isOver);
+  await waitFor('the response to the handshake', () => end() >= 0 || isOver);
   return {
     socket,
     send: (part) => void socket.write(part),

@@ -31,7 +31,7 @@ describe('a search', () => {
     expect(matcherFor(NO_SEARCH)).toBeUndefined();
   });
 
-  it('gives the same answer when it is asked again', () => {
+  it('gives the same response when it is asked again', () => {
     const twice = matcher({ text: 'a', isRegex: true });
     expect([twice.test('ba'), twice.test('ba'), twice.test('a')]).toEqual([true, true, true]);
     expect([twice.ranges('ba'), twice.ranges('a'), twice.test('ba'), twice.ranges('ba')]).toEqual([

@@ -1,5 +1,5 @@
 /**
- * A virtual list: only visible rows have elements. It follows its end as long as the user is there. Scrolling by the
+ * A virtual list: only visible rows have elements. It follows its end as long as the user is at the end. Scrolling by the
  * user is distinguished from scrolling by the list, so the list never drags a user who has left the end. Rows removed
  * at the front do not move the visible ones.
  *

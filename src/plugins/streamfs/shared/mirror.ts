@@ -160,5 +160,5 @@ export class Mirror implements LogSink {
 }
 
 export function unavailable(log: Log) {
-  return createError('LOG_UNAVAILABLE', { log: log.name, reason: log.state.problem ?? 'it has not answered in time' });
+  return createError('LOG_UNAVAILABLE', { log: log.name, reason: log.state.problem ?? 'it has not responded in time' });
 }

@@ -35,7 +35,7 @@ export type ShapeName =
 /** A body, by media type: JSON with one of several schemas, or bytes. */
 type Content = Readonly<Record<string, ShapeName | readonly ShapeName[] | 'bytes' | 'text'>>;
 
-export interface RouteAnswer {
+export interface RouteResponse {
   readonly status: number;
   readonly description: string;
   /** Absent: the response has no body. */
@@ -43,12 +43,12 @@ export interface RouteAnswer {
   readonly headers?: readonly HeaderName[] | undefined;
 }
 
-export function json(status: number, shape: ShapeName, description: string): RouteAnswer {
+export function json(status: number, shape: ShapeName, description: string): RouteResponse {
   return { status, description, content: { [JSON_MEDIA_TYPE]: shape } };
 }
 
 /** `{"message": text}`. */
-export function message(status: number, text: string, headers?: readonly HeaderName[]): RouteAnswer {
+export function message(status: number, text: string, headers?: readonly HeaderName[]): RouteResponse {
   return { status, description: `\`${text}\``, content: { [JSON_MEDIA_TYPE]: 'Message' }, headers };
 }
 

@@ -5,7 +5,7 @@ import { isStreamFSError } from '../../errors/index.ts';
 import type { StoredStream } from '../../fs/index.ts';
 import { DURABLE_HEADERS as H, HEADERS } from '../../protocol/index.ts';
 import { durableOffset } from '../encoding/durable-offsets.ts';
-import { ANSWER_HEADERS, READ_HEADERS } from '../http/headers.ts';
+import { READ_HEADERS, RESPONSE_HEADERS } from '../http/headers.ts';
 import { refusalHeaders } from '../ingest/producer-headers.ts';
 import { earliestOf } from './position.ts';
 
@@ -47,7 +47,7 @@ export function tailValue(stored: Pick<StoredStream, 'stream'>, endOffset = stor
 export function sendEmpty(res: ServerResponse, status: number, headers: OutgoingHttpHeaders): void {
   res
     .writeHead(status, {
-      ...ANSWER_HEADERS,
+      ...RESPONSE_HEADERS,
       ...headers,
       ...(status === 204 || status === 304 ? {} : { 'Content-Length': 0 }),
     })

@@ -1,42 +1,42 @@
 /** Checks everything received on a connection against what a server may send, whatever it was asked. */
 import { ERRORS, type ErrorCode } from '../../../src/errors/index.ts';
-import { parseAnswer, type WireAnswer } from '../../harness/wire.ts';
+import { parseResponse, type WireResponse } from '../../harness/wire.ts';
 
-/** Statuses of answers that are not errors. */
+/** Statuses of responses that are not errors. */
 const KNOWN = new Set([100, 101, 200, 201, 204, 206, 302, 304]);
 
 /**
- * Counts the complete answers in `bytes`, and reports whether one of them announced that none would follow. Throws for
- * anything that is not an answer, or not an answer of the protocol.
+ * Counts the complete responses in `bytes`, and reports whether one of them announced that none would follow. Throws for
+ * anything that is not a response, or not a response of the protocol.
  *
- * @param methods of the requests, in order, since an answer to HEAD has no body; empty if they are not known
+ * @param methods of the requests, in order, since a response to HEAD has no body; empty if they are not known
  */
-export function checkAnswers(bytes: Buffer, methods: readonly string[]): { count: number; closes: boolean } {
+export function checkResponses(bytes: Buffer, methods: readonly string[]): { count: number; closes: boolean } {
   let rest = bytes;
   let count = 0;
   let closes = false;
   while (rest.length > 0) {
-    const isHead = methods[count] === 'HEAD' || (methods.length === 0 && isFollowedByAnswer(rest));
-    const answer = parseAnswer(rest, false, isHead);
-    if (answer === undefined || !answer.complete) return { count, closes };
-    checkOne(answer, isHead);
-    if (answer.status >= 200) count++;
-    if (/(^|,) *close *(,|$)/.test(answer.headers.connection ?? '')) closes = true;
-    rest = answer.rest;
+    const isHead = methods[count] === 'HEAD' || (methods.length === 0 && isFollowedByResponse(rest));
+    const response = parseResponse(rest, false, isHead);
+    if (response === undefined || !response.complete) return { count, closes };
+    checkOne(response, isHead);
+    if (response.status >= 200) count++;
+    if (/(^|,) *close *(,|$)/.test(response.headers.connection ?? '')) closes = true;
+    rest = response.rest;
   }
   return { count, closes };
 }
 
 /** Whether another head follows directly after the first: a mutation may have repeated a HEAD request. */
-function isFollowedByAnswer(bytes: Buffer): boolean {
+function isFollowedByResponse(bytes: Buffer): boolean {
   const end = bytes.indexOf('\r\n\r\n');
   return end >= 0 && bytes.toString('latin1', end + 4, end + 13) === 'HTTP/1.1 ';
 }
 
-function checkOne({ status, headers, body }: WireAnswer, isHead: boolean): void {
+function checkOne({ status, headers, body }: WireResponse, isHead: boolean): void {
   // 500 is reserved for bugs.
   if (status < 400 ? !KNOWN.has(status) : status === 500) {
-    throw new Error(`an answer with ${status}: ${body.toString().slice(0, 300)}`);
+    throw new Error(`a response with ${status}: ${body.toString().slice(0, 300)}`);
   }
   if (status < 400 || isHead) return;
   // Node itself refuses an expectation, without a body.

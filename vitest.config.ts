@@ -6,7 +6,7 @@ const LONG = ['test/e2e/fuzz/**', 'test/e2e/soak.e2e.ts', 'test/e2e/bench.e2e.ts
 /** Tests that wait for real timeouts, stalled peers and cut connections. Only `.ci/run` runs them. */
 const FAULTS = [
   'test/e2e/faults/**',
-  'test/e2e/lasting-writers.e2e.ts',
+  'test/e2e/reconnecting-writers.e2e.ts',
   'test/e2e/memory.e2e.ts',
   'test/e2e/slow-reader.e2e.ts',
 ];

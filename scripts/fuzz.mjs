@@ -15,7 +15,7 @@ const ALL = {
   config: 'fuzz/config',
   frames: 'fuzz/frames',
   websocket: 'fuzz/websocket',
-  small: 'fuzz/small',
+  parsers: 'fuzz/parsers',
   access: 'fuzz/access',
   grep: 'fuzz/grep',
 };

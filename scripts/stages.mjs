@@ -27,7 +27,7 @@ const DEPEND_ON_NODE = [
   // Without shared reads, connections use documented APIs of Node, so any of them shows the same.
   ...['hidden-node', 'shared-read-socket', 'tls'].map((name) => `test/server/net/${name}.test.ts`),
   'test/client',
-  ...['wire', 'tour', 'fanout', 'tls'].map((name) => `test/e2e/${name}.e2e.ts`),
+  ...['wire', 'readme', 'fanout', 'tls'].map((name) => `test/e2e/${name}.e2e.ts`),
 ];
 
 /** Number of lines of a failure message that are repeated at the end. */

@@ -4,7 +4,6 @@
  */
 import { HEADERS } from '../protocol/index.ts';
 import type { BackoffOptions } from './backoff.ts';
-import { checkEndStatus, checkInteger, checkOnlyOne } from './checks.ts';
 import { describeFailure, StreamFSClientError } from './errors.ts';
 import { bodyReader, type FetchFunction, type FetchInit, type FetchResponse } from './fetch.ts';
 import { follow } from './follow.ts';
@@ -37,6 +36,7 @@ import type {
   StreamSettings,
   Version,
 } from './types.ts';
+import { checkEndStatus, checkInteger, checkOnlyOne } from './validate.ts';
 import { write } from './write.ts';
 import type { WriteOptions, WriteResult, WriteSource } from './write-types.ts';
 

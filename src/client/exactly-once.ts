@@ -17,13 +17,13 @@
 import { HEADERS } from '../protocol/index.ts';
 import { Append, FixedAppend, MAX_APPEND_BYTES, MAX_APPEND_MS, PeekableSource } from './append.ts';
 import { Backoff, type BackoffOptions, delay } from './backoff.ts';
-import { checkEndStatus } from './checks.ts';
 import type { CountedSource } from './counted-source.ts';
 import { describeFailure, isClientError, isPermanent, neverConnected, StreamFSClientError } from './errors.ts';
 import { type FetchBody, type FetchResponse, readableFrom } from './fetch.ts';
 import { integerHeader } from './headers.ts';
 import { settingsQuery } from './settings.ts';
 import { refusal, type Transport } from './transport.ts';
+import { checkEndStatus } from './validate.ts';
 import type { WriteOptions, WriteResult } from './write-types.ts';
 
 /**

@@ -10,14 +10,14 @@
 
 import { FRAMES_MEDIA_TYPE, HEADERS, OCTET_STREAM } from '../protocol/index.ts';
 import { Backoff, delay } from './backoff.ts';
-import { checkInteger, checkOnlyOne } from './checks.ts';
-import { endReason } from './ends.ts';
+import { endReason } from './end-reason.ts';
 import { describeFailure, isPermanent, StreamFSClientError } from './errors.ts';
 import { bodyReader, type FetchResponse } from './fetch.ts';
 import type { FollowOptions, FollowRecord } from './follow-types.ts';
 import { type Frame, FrameDecoder } from './frames.ts';
 import { isFramed, offsetHeader } from './headers.ts';
 import { anySignal, type Query, type Transport } from './transport.ts';
+import { checkInteger, checkOnlyOne } from './validate.ts';
 
 const DEFAULT_HEARTBEAT = 15_000;
 

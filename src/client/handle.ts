@@ -1,14 +1,14 @@
 /** An open file on the server, with its own position, whose lease is extended by each use (contract 48 to 65). */
 
 import { FRAMES_MEDIA_TYPE, HEADERS, OCTET_STREAM } from '../protocol/index.ts';
-import { checkInteger } from './checks.ts';
-import { endReason } from './ends.ts';
+import { endReason } from './end-reason.ts';
 import { StreamFSClientError } from './errors.ts';
 import { bodyReader } from './fetch.ts';
 import { FrameDecoder } from './frames.ts';
 import { isFramed } from './headers.ts';
 import type { Transport } from './transport.ts';
 import type { FileInfo, HandleInfo } from './types.ts';
+import { checkInteger } from './validate.ts';
 
 export interface OpenHandleOptions {
   /** 0 reads (default), 1 writes, 2 does both. */

@@ -3,7 +3,6 @@
  * error says how many bytes were sent, which is not how many were accepted.
  */
 import { HEADERS } from '../protocol/index.ts';
-import { checkEndStatus, checkInteger } from './checks.ts';
 import { CountedSource } from './counted-source.ts';
 import { describeFailure, neverConnected, StreamFSClientError } from './errors.ts';
 import { ExactlyOnceWrite } from './exactly-once.ts';
@@ -11,6 +10,7 @@ import { type FetchBody, type FetchResponse, readableFrom } from './fetch.ts';
 import { integerHeader } from './headers.ts';
 import { settingsQuery } from './settings.ts';
 import { refusal, type Transport } from './transport.ts';
+import { checkEndStatus, checkInteger } from './validate.ts';
 import type { WriteOptions, WriteResult, WriteSource } from './write-types.ts';
 
 export async function write(

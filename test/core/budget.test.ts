@@ -5,7 +5,7 @@ import { type CursorReader, forkStream, RingStream } from '../../src/core/intern
 import { STREAM_COST } from '../../src/core/stream-memory.ts';
 import { isStreamFSError } from '../../src/errors/index.ts';
 import { pattern } from '../e2e/harness/pattern.ts';
-import { codeOf } from './reading.ts';
+import { codeOf } from './helpers.ts';
 
 const MB = 1024 * 1024;
 /** The bound for everything that is not history, including the cost of each stream. */

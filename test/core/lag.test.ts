@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LAG_POLICIES, type LagPolicy } from '../../src/core/index.ts';
 import { RingStream } from '../../src/core/internal.ts';
 import { lagStrategyOf } from '../../src/core/lag/index.ts';
-import { append, bytesNow, codeOf, readNow, recordsNow, turn, until } from './reading.ts';
+import { append, bytesNow, codeOf, readNow, recordsNow, turn, until } from './helpers.ts';
 
 const KB = 1024;
 const MB = 1024 * KB;

@@ -8,8 +8,8 @@ import { LAG_POLICIES, type LagPolicy, type ReaderStart } from '../../src/core/i
 import { type CursorReader, RingStream } from '../../src/core/internal.ts';
 import { MAX_SLAB, MIN_SLAB } from '../../src/core/slab-memory.ts';
 import { isStreamFSError } from '../../src/errors/index.ts';
+import { codeOf, recordsNow, turn } from './helpers.ts';
 import { type Expected, ModelReader, ModelStream } from './model.ts';
-import { codeOf, recordsNow, turn } from './reading.ts';
 
 /** One operation on a stream. Numbers are reduced to existing objects: `who` to a reader, `at` to an offset. */
 type Step =

@@ -12,7 +12,7 @@ import {
   show,
   turn,
   until,
-} from './reading.ts';
+} from './helpers.ts';
 
 const KB = 1024;
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { RingStream } from '../../src/core/internal.ts';
 import { BLOCK_MEMORY, FIRST_SLAB } from '../../src/core/slab-memory.ts';
 import { STREAM_COST } from '../../src/core/stream-memory.ts';
-import { readNow } from './reading.ts';
+import { readNow } from './helpers.ts';
 
 const KiB = 1024;
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../src/core/index.ts';
 import { RingStream, StreamRules } from '../../src/core/internal.ts';
-import { append, codeOf, readNow, turn } from './reading.ts';
+import { append, codeOf, readNow, turn } from './helpers.ts';
 
 describe('streams that share their rules', () => {
   const options = { retention: 8, maxLag: 4, onLag: 'disconnect', now: () => 42 } as const;

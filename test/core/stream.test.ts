@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MAX_CHUNK, MAX_OFFSET } from '../../src/core/index.ts';
 import { type CursorReader, RingStream } from '../../src/core/internal.ts';
-import { append, bytesNow, bytesOf, codeOf, readNow, recordsNow, turn } from './reading.ts';
+import { append, bytesNow, bytesOf, codeOf, readNow, recordsNow, turn } from './helpers.ts';
 
 const KB = 1024;
 const MB = 1024 * KB;

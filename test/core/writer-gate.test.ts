@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type CursorReader, RingStream } from '../../src/core/internal.ts';
-import { append, bytesNow, bytesOf, codeOf, readNow, turn, until } from './reading.ts';
+import { append, bytesNow, bytesOf, codeOf, readNow, turn, until } from './helpers.ts';
 
 const KB = 1024;
 const MB = 1024 * KB;

@@ -4,7 +4,7 @@ import { WebSocket } from 'ws';
 import { CLOSE_CODES, TOKEN_SUBPROTOCOL_PREFIX, WEBSOCKET_SUBPROTOCOLS } from '../../src/protocol/index.ts';
 import { Tokens } from '../../src/server/index.ts';
 import { waitFor } from '../harness/wait.ts';
-import { token } from '../server/auth/rights.ts';
+import { token } from '../server/auth/tokens.ts';
 import { type StartOptions, start } from '../server/harness.ts';
 import { blocksOf } from './markdown.ts';
 import { page } from './pages.ts';

@@ -1,7 +1,7 @@
 /** The complete runs of tests of which the unit tests of Durable Streams run a part. */
 import { describe, it } from 'vitest';
-import { cutAppends } from '../server/durable-cuts.ts';
-import { checkHistories } from '../server/durable-histories.ts';
+import { cutAppends } from '../server/durable-interrupted-appends.ts';
+import { checkHistories } from '../server/durable-model.ts';
 
 describe('Durable Streams, thoroughly', () => {
   it('contract 105: an append whose connection is cut, at every byte, is there whole or not at all, and once after a repetition', async () => {

@@ -7,7 +7,7 @@ import { normalizePath } from '../../src/fs/path.ts';
 import { type LinkRight, type Principal, RIGHTS, type Right } from '../../src/server/auth/index.ts';
 import { parseTarget } from '../../src/server/http/target.ts';
 import { Tokens } from '../../src/server/index.ts';
-import { fuzz } from './budget.ts';
+import { fuzz } from './run-length.ts';
 
 const NOW = 1_900_000_000_000;
 

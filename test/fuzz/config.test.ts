@@ -5,7 +5,7 @@ import { sampleConfig } from '../../src/app/index.ts';
 import { type Config, parseConfig } from '../../src/config/index.ts';
 import { isStreamFSError } from '../../src/errors/index.ts';
 import { normalizePath } from '../../src/fs/index.ts';
-import { fuzz } from './budget.ts';
+import { fuzz } from './run-length.ts';
 
 const YAML = `# A configuration
 server:

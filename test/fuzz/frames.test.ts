@@ -9,7 +9,7 @@ import { isClientError } from '../../src/client/errors.ts';
 import { type FetchResponse, type FollowRecord, StreamFSClient } from '../../src/client/index.ts';
 import { frame, gapFrame } from '../client/fake-server.ts';
 import { pattern } from '../e2e/harness/pattern.ts';
-import { fuzz } from './budget.ts';
+import { fuzz } from './run-length.ts';
 
 const HEADER = 16;
 

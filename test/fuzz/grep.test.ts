@@ -5,7 +5,7 @@ import { HandleTable, MountTable, PluginRegistry } from '../../src/fs/index.ts';
 import { memfsPlugin } from '../../src/plugins/index.ts';
 import { createServer, type StreamFSServer } from '../../src/server/index.ts';
 import { recorder } from '../app/recorder.ts';
-import { fuzz } from './budget.ts';
+import { fuzz } from './run-length.ts';
 
 const ATOMS = [
   'a',

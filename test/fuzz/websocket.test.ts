@@ -8,7 +8,7 @@ import { describe, expect } from 'vitest';
 import * as ws from 'ws';
 import { type FrameHandler, FrameParser } from '../../src/server/websocket/frame-parser.ts';
 import { frame, OPCODES } from '../server/websocket/wire-frames.ts';
-import { fuzz } from './budget.ts';
+import { fuzz } from './run-length.ts';
 
 const MAX_MESSAGE_BYTES = 300;
 

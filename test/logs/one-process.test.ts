@@ -21,7 +21,7 @@ for (const file of [
   '../server/handles.test.ts',
   '../server/stream-settings.test.ts',
   '../server/listings.test.ts',
-  '../server/ends.test.ts',
+  '../server/offset-beyond-end.test.ts',
   '../server/digest.test.ts',
   '../server/websocket/write.test.ts',
 ]) {

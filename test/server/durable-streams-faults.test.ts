@@ -6,7 +6,7 @@ import { MemoryBudget } from '../../src/core/index.ts';
 import { HostCheck, Tokens } from '../../src/server/index.ts';
 import { waitFor } from '../harness/wait.ts';
 import { connectTo } from '../harness/wire.ts';
-import { cutAppends } from './durable-cuts.ts';
+import { cutAppends } from './durable-interrupted-appends.ts';
 import { follow, type StartOptions, start } from './harness.ts';
 
 const durableStreams = { mount: '/s', prefixes: ['/v1/stream', '/api/v1x'], longPollTimeout: 50 };

@@ -35,6 +35,7 @@ import { ContentHandle } from './content-handle.ts';
 import { type Entry, endDurably, endStream, newEntry } from './entry.ts';
 import { Expiry } from './expiry.ts';
 import { setFormat } from './formats.ts';
+import { reachingBack, wholeStart } from './history-start.ts';
 import { capabilitiesOf, directoryInfo, readmeInfo, streamInfo } from './info.ts';
 import { isJsonType } from './json-text.ts';
 import { completeJsonLines } from './json-writer.ts';
@@ -57,7 +58,6 @@ import { writeLines } from './stream-lines.ts';
 import { type MakeStream, TableStore } from './stream-store.ts';
 import { StreamTable } from './stream-table.ts';
 import { Totals } from './totals.ts';
-import { reachingBack, wholeStart } from './whole-start.ts';
 import { Writers } from './writers.ts';
 
 /** Whether to create an absent stream, and the account to charge. */

@@ -23,7 +23,7 @@ import { completeLastLine } from './line-cutter.ts';
 import { ByteSlices } from './slices.ts';
 import { type StreamLines, writeLines } from './stream-lines.ts';
 import type { StreamTable } from './stream-table.ts';
-import { characterEnd } from './text.ts';
+import { characterEnd } from './utf8.ts';
 import { WholeAppender } from './whole-appender.ts';
 
 /** Creates the stream of a new entry. */

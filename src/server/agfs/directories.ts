@@ -4,7 +4,7 @@ import { createError } from '../../errors/index.ts';
 import { type FileInfo, joinPath } from '../../fs/index.ts';
 import { JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { type Principal, RIGHTS } from '../auth/index.ts';
-import { HeldText, sendSized, withParts, writePiece } from '../egress/index.ts';
+import { ChargedText, sendSized, withChargedParts, writePiece } from '../egress/index.ts';
 import { headersFor } from '../http/headers.ts';
 import { fileInfo, sendJson, sendMessage } from '../http/respond.ts';
 import { json, message } from '../http/responses.ts';
@@ -123,7 +123,7 @@ async function sendAll(exchange: Exchange, directory: string): Promise<void> {
 /** Sends one part; its memory is charged until the socket has taken it. @throws MEMORY_LIMIT */
 async function sendPart({ res, server }: Exchange, text: string): Promise<void> {
   const part = Buffer.from(text);
-  await withParts([part], server.limits.held, () => writePiece(res, part));
+  await withChargedParts([part], server.limits.sharedBuffers, () => writePiece(res, part));
 }
 
 /** The memory is charged until it has been sent, because a slow client keeps it alive. @throws MEMORY_LIMIT */
@@ -133,7 +133,7 @@ async function sendFiles(exchange: Exchange, files: readonly FileInfo[], next: s
     return;
   }
   const { req, res, server } = exchange;
-  const text = new HeldText(server.limits.held);
+  const text = new ChargedText(server.limits.sharedBuffers);
   try {
     for (const piece of piecesOf(files, '{"files":[')) text.add(piece);
     text.add(next === undefined ? ']}\n' : `],"next":${JSON.stringify(next)}}\n`);

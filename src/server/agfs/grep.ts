@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createError, isStreamFSError, prefixed } from '../../errors/index.ts';
 import type { FileInfo } from '../../fs/index.ts';
 import { type GrepMatch, JSON_MEDIA_TYPE, NDJSON_MEDIA_TYPE } from '../../protocol/index.ts';
-import { HeldText, sendSized } from '../egress/index.ts';
+import { ChargedText, sendSized } from '../egress/index.ts';
 import { Matcher } from '../grep/matcher.ts';
 import { type Pattern, parsePattern } from '../grep/pattern.ts';
 import { type Search, searchFile, searchTree } from '../grep/search.ts';
@@ -106,7 +106,7 @@ async function sendCollected(
   limit: number,
   run: (act: (matches: AsyncIterable<GrepMatch>) => Promise<void>) => Promise<void>,
 ): Promise<void> {
-  const response = new HeldText(server.limits.held);
+  const response = new ChargedText(server.limits.sharedBuffers);
   try {
     await run(async (matches) => {
       const { count, truncated } = await collect(response, matches, limit);
@@ -121,7 +121,7 @@ async function sendCollected(
   }
 }
 
-async function collect(response: HeldText, matches: AsyncIterable<GrepMatch>, limit: number) {
+async function collect(response: ChargedText, matches: AsyncIterable<GrepMatch>, limit: number) {
   let count = 0;
   let length = 0;
   response.add('{"matches":[');

@@ -5,7 +5,7 @@ import { createError, isStreamFSError } from '../../errors/index.ts';
 import { contentOfParts, type OpenStreamOptions, type SizedContent, type StreamSource } from '../../fs/index.ts';
 import { EVENT_STREAM_MEDIA_TYPE, HEADERS } from '../../protocol/index.ts';
 import { isNavigation } from '../auth/index.ts';
-import { type ReadFacts, sendSized, sendSource, sourceHeaders, withParts } from '../egress/index.ts';
+import { type ReadFacts, sendSized, sendSource, sourceHeaders, withChargedParts } from '../egress/index.ts';
 import type { Encoding } from '../encoding/index.ts';
 import { CONTENT_HEADERS, READ_HEADERS, readHeadersFor, sentContentType } from '../http/headers.ts';
 import { LIVE, PLACE, READ_ERRORS } from '../http/responses.ts';
@@ -178,7 +178,7 @@ async function openSnapshot({ query, server, signal }: Exchange) {
 async function sendSnapshot(exchange: Exchange): Promise<void> {
   const { parts, content, headers } = await openSnapshot(exchange);
   const { limits } = exchange.server;
-  await withParts(parts, limits.held, () => sendSized(exchange.res, content, limits, headers));
+  await withChargedParts(parts, limits.sharedBuffers, () => sendSized(exchange.res, content, limits, headers));
 }
 
 async function describeSnapshot(exchange: Exchange): Promise<void> {

@@ -7,14 +7,14 @@ import { createError } from '../../errors/index.ts';
 import { type Account, contentOfParts, type StoredStream } from '../../fs/index.ts';
 import { DURABLE_HEADERS as H } from '../../protocol/index.ts';
 import { isNavigation, type Principal } from '../auth/index.ts';
-import { sendReader, sendSized, withParts } from '../egress/index.ts';
+import { sendReader, sendSized, withChargedParts } from '../egress/index.ts';
 import { nextCursor } from '../encoding/durable-cursor.ts';
 import { durableOffset } from '../encoding/durable-offsets.ts';
 import { etagMatches } from '../http/conditional.ts';
 import type { Query } from '../http/query.ts';
 import type { Exchange, ServerContext } from '../http/route.ts';
+import { sendHistory } from './cold-read.ts';
 import { formOf } from './form.ts';
-import { sendHistory } from './history.ts';
 import { type LiveResponse, liveFormOf } from './live.ts';
 import type { DurableStreamsOptions } from './options.ts';
 import { EMPTY_ARRAY, pageFrom } from './page.ts';
@@ -109,7 +109,7 @@ async function sendPage(
     res.writeHead(304, headers).end();
     return;
   }
-  await withParts(parts, server.limits.held, () =>
+  await withChargedParts(parts, server.limits.sharedBuffers, () =>
     sendSized(res, contentOfParts(parts), server.limits, { ...headers, 'Content-Type': settings.type }),
   );
 }

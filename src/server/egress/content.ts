@@ -4,7 +4,7 @@ import type { BorrowedRun } from '../../core/internal.ts';
 import { HEADERS } from '../../protocol/index.ts';
 import { type EncodedStream, type Encoding, longestRun, type PayloadKind, sendableLength } from '../encoding/index.ts';
 import { encodingFor, type SendOptions, streamHeaders } from './options.ts';
-import { HeldPiece, writePiece } from './pieces.ts';
+import { ChargedPiece, writePiece } from './piece-writer.ts';
 
 const EMPTY = new Uint8Array(0);
 const NO_STREAM: EncodedStream = { generation: undefined };
@@ -66,7 +66,7 @@ export async function* encodedContent(
     }
     heldBack = rest.length === 0 ? EMPTY : Uint8Array.from(rest);
   }
-  const holding = new HeldPiece(limits.held);
+  const holding = new ChargedPiece(limits.sharedBuffers);
   try {
     for await (const piece of content) {
       holding.take(piece);

@@ -153,11 +153,11 @@ export function startLive(
   return sink;
 }
 
+export { withChargedParts } from './charged-parts.ts';
+export { ChargedText } from './charged-text.ts';
 export { encodedContent } from './content.ts';
-export { withParts } from './held-parts.ts';
-export { HeldText } from './held-text.ts';
 export { encodingFor, type SendOptions } from './options.ts';
-export { writePiece } from './pieces.ts';
+export { writePiece } from './piece-writer.ts';
 export { Sink, type SinkOptions, type SinkOwner } from './sink.ts';
-export { sendSized } from './sized.ts';
+export { sendSized } from './sized-response.ts';
 export { chunkedTransfer, type Transfer } from './transfer.ts';

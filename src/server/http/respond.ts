@@ -58,9 +58,9 @@ export function sendBytes(pair: Pair, data: Uint8Array, headers: OutgoingHttpHea
 function charged({ res, server }: Pair, body: Uint8Array | string): Uint8Array {
   const data = typeof body === 'string' ? Buffer.from(body) : body;
   if (server === undefined || res.destroyed) return data;
-  const { held } = server.limits;
-  held.hold(data);
-  res.once('close', () => held.release(data));
+  const { sharedBuffers } = server.limits;
+  sharedBuffers.hold(data);
+  res.once('close', () => sharedBuffers.release(data));
   return data;
 }
 

@@ -30,7 +30,7 @@ export class Limits {
   readonly connections: Connections;
   readonly reads: LiveReads;
   /** Memory of responses while they are sent. */
-  readonly held: SharedBuffers;
+  readonly sharedBuffers: SharedBuffers;
   /** The part of the memory that is in the JavaScript heap. */
   readonly heap: HeapMemory;
   readonly clock: Clock;
@@ -44,7 +44,7 @@ export class Limits {
     this.memory = memory ?? new MemoryBudget(0);
     this.counters = counters ?? new LimitCounters();
     this.reads = new LiveReads(this.values.readers, this.memory);
-    this.held = this.memory.shared;
+    this.sharedBuffers = this.memory.shared;
     this.heap = new HeapMemory(this.memory);
     this.clock = clock;
     this.#logger = logger;

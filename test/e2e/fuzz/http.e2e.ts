@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import { fuzz } from '../../fuzz/budget.ts';
+import { fuzz } from '../../fuzz/run-length.ts';
 import { MB } from '../harness/memory.ts';
 import { type Level, type ProbedServer, startProbed } from '../harness/probed.ts';
 import { type ConnectionCase, connection, responsesDue, wireBytes } from './grammar.ts';

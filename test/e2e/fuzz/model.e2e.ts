@@ -1,7 +1,7 @@
 /** Streams, handles and mounts of a real server, compared with a model that states plainly what they must do. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import { fuzz } from '../../fuzz/budget.ts';
+import { fuzz } from '../../fuzz/run-length.ts';
 import { type Level, type ProbedServer, startProbed } from '../harness/probed.ts';
 import { Real, type StartCase, type Step, StepCommand } from './commands.ts';
 import { World } from './world.ts';

@@ -5,7 +5,7 @@ import { MountTable, PluginRegistry, type StreamSettings } from '../../../src/fs
 import { memfsPlugin, streamfsPlugin } from '../../../src/plugins/index.ts';
 import { StreamFileSystem } from '../../../src/plugins/streamfs/file-system.ts';
 import { parseSettings } from '../../../src/plugins/streamfs/settings.ts';
-import { recordsNow } from '../../core/reading.ts';
+import { recordsNow } from '../../core/helpers.ts';
 import { FakeClock } from '../../fs/fake-clock.ts';
 import { bytes, failure, mount, openReader, recorder, text } from './setup.ts';
 

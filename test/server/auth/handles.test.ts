@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ROUTES, Tokens } from '../../../src/server/index.ts';
 import { start } from '../harness.ts';
-import { as, token } from './rights.ts';
+import { as, token } from './tokens.ts';
 
 const ALL = [
   token('owner', ['read', 'write'], '/s/**', '/mem/**'),

@@ -3,7 +3,7 @@ import { LimitCounters } from '../../../src/fs/index.ts';
 import { type TokenOptions, Tokens } from '../../../src/server/index.ts';
 import { connectTo } from '../../harness/wire.ts';
 import { follow, type StartOptions, start } from '../harness.ts';
-import { as, token } from './rights.ts';
+import { as, token } from './tokens.ts';
 
 const limited = (name: string, limits: TokenOptions['limits'] = {}) => ({
   ...token(name, ['read', 'write', 'admin'], '/**'),

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { HostCheck, Origins, Tokens } from '../../../src/server/index.ts';
 import { waitFor } from '../../harness/wait.ts';
 import { connectTo } from '../../harness/wire.ts';
-import { as, token } from '../auth/rights.ts';
+import { as, token } from '../auth/tokens.ts';
 import { type StartOptions, start } from '../harness.ts';
 import { connectClient, refusal } from './peer.ts';
 import { close, HANDSHAKE_KEY, rawPeer } from './wire-frames.ts';

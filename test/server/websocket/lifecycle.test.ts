@@ -4,7 +4,7 @@ import { Tokens } from '../../../src/server/index.ts';
 import { FakeClock } from '../../fs/fake-clock.ts';
 import { waitFor } from '../../harness/wait.ts';
 import { Authority } from '../../tls/certificates.ts';
-import { as, token } from '../auth/rights.ts';
+import { as, token } from '../auth/tokens.ts';
 import { type Running, type StartOptions, start } from '../harness.ts';
 import { connectClient, type Peer } from './peer.ts';
 import { binary, close, ping, pong, rawPeer } from './wire-frames.ts';

@@ -13,12 +13,12 @@ export async function writePiece(to: Writable, bytes: Uint8Array): Promise<void>
 }
 
 /** Charges for the piece being sent, because a single piece may keep the memory of a whole file alive. */
-export class HeldPiece {
-  private readonly held: SharedBuffers;
+export class ChargedPiece {
+  private readonly buffers: SharedBuffers;
   private piece: Uint8Array | undefined;
 
-  constructor(held: SharedBuffers) {
-    this.held = held;
+  constructor(buffers: SharedBuffers) {
+    this.buffers = buffers;
   }
 
   /** Charges for a piece instead of the previous one. @throws MEMORY_LIMIT, after which neither is charged */
@@ -26,12 +26,12 @@ export class HeldPiece {
     if (piece.buffer === this.piece?.buffer) return;
     // Released first, so that a piece no longer than the previous one always has room.
     this.release();
-    this.held.hold(piece);
+    this.buffers.hold(piece);
     this.piece = piece;
   }
 
   release(): void {
-    if (this.piece !== undefined) this.held.release(this.piece);
+    if (this.piece !== undefined) this.buffers.release(this.piece);
     this.piece = undefined;
   }
 }

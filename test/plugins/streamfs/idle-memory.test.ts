@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../../src/core/index.ts';
 import { streamfsPlugin } from '../../../src/plugins/index.ts';
-import { collectGarbage } from '../../core/reading.ts';
+import { collectGarbage } from '../../core/helpers.ts';
 import { recorder } from './setup.ts';
 
 const STREAMS = 8192;

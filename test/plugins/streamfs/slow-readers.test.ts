@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { bytesNow, recordsNow, until } from '../../core/reading.ts';
+import { bytesNow, recordsNow, until } from '../../core/helpers.ts';
 import { bytes, mount, openReader, recorder } from './setup.ts';
 
 describe('contract 8: slow readers in the log', () => {

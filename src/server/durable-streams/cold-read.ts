@@ -43,12 +43,12 @@ export async function sendHistory(
       break;
     }
     const event = eventOf(encoding, span, stream);
-    limits.held.hold(event);
+    limits.sharedBuffers.hold(event);
     try {
       if (!res.headersSent) res.writeHead(200, headers);
       await writePiece(res, event);
     } finally {
-      limits.held.release(event);
+      limits.sharedBuffers.release(event);
     }
     at = span.to;
   }

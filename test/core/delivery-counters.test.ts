@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryBudget } from '../../src/core/index.ts';
 import { RingStream } from '../../src/core/internal.ts';
-import { readNow } from './reading.ts';
+import { readNow } from './helpers.ts';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const make = (options = {}) => new RingStream({ retention: 1000, maxLag: 20, ...options });

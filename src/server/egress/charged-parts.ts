@@ -2,16 +2,16 @@
 import type { SharedBuffers } from '../../core/index.ts';
 
 /** Charges for all parts until `act` is done, because the stream may evict them meanwhile. */
-export async function withParts(
+export async function withChargedParts(
   parts: readonly Uint8Array[],
-  held: SharedBuffers,
+  buffers: SharedBuffers,
   act: () => Promise<void>,
 ): Promise<void> {
   let count = 0;
   try {
-    for (; count < parts.length; count++) held.hold(parts[count]!);
+    for (; count < parts.length; count++) buffers.hold(parts[count]!);
     await act();
   } finally {
-    for (const part of parts.slice(0, count)) held.release(part);
+    for (const part of parts.slice(0, count)) buffers.release(part);
   }
 }

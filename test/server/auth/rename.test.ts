@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Right, ROUTES, Tokens } from '../../../src/server/index.ts';
 import { start } from '../harness.ts';
-import { as, token } from './rights.ts';
+import { as, token } from './tokens.ts';
 
 async function world(...paths: string[]) {
   const tokens = new Tokens([

@@ -28,7 +28,16 @@ function plans(share: number): { seed: number; milliseconds: number }[] {
 const fresh = () => Math.floor(Math.random() * 2 ** 31);
 
 /** The sum of all shares: seconds of fuzzing in the tests. */
-export const SHARES = { http: 8, model: 8, config: 3, frames: 2, websocket: 2, small: 2, access: 2, grep: 2 } as const;
+export const SHARES = {
+  http: 8,
+  model: 8,
+  config: 3,
+  frames: 2,
+  websocket: 2,
+  parsers: 2,
+  access: 2,
+  grep: 2,
+} as const;
 const TOTAL = Object.values(SHARES).reduce((sum, share) => sum + share, 0);
 
 /**

@@ -3,7 +3,7 @@ import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SizedContent } from '../../fs/index.ts';
 import type { Limits } from '../limits/index.ts';
-import { HeldPiece, writePiece } from './pieces.ts';
+import { ChargedPiece, writePiece } from './piece-writer.ts';
 
 /** Bytes sent before other requests get a turn: a peer that reads fast would otherwise block them. */
 const BYTES_PER_TURN = 1024 * 1024;
@@ -15,10 +15,10 @@ const BYTES_PER_TURN = 1024 * 1024;
 export async function sendSized(
   res: ServerResponse,
   content: SizedContent,
-  { held }: Limits,
+  { sharedBuffers }: Limits,
   headers: OutgoingHttpHeaders,
 ): Promise<void> {
-  const holding = new HeldPiece(held);
+  const holding = new ChargedPiece(sharedBuffers);
   let sent = 0;
   let turn = 0;
   try {

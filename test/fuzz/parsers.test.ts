@@ -5,7 +5,7 @@ import { isStreamFSError } from '../../src/errors/index.ts';
 import { DEFAULT_PATH_LIMITS, MAX_PART_BYTES, normalizePath } from '../../src/fs/path.ts';
 import { parseTarget } from '../../src/server/http/target.ts';
 import { formatDuration, MAX_DURATION, MAX_SIZE, parseDuration, parseMode, parseSize } from '../../src/units/index.ts';
-import { fuzz } from './budget.ts';
+import { fuzz } from './run-length.ts';
 
 /** The result of a parser, or undefined if it refuses with an error of that code, in a text of a sensible length. */
 function read<T>(
@@ -88,7 +88,7 @@ const path = fc.array(part, { maxLength: 12 }).map((parts) => parts.join('/'));
 const wellFormed = (text: string) => Buffer.from(text).toString();
 
 describe('texts that say how much, how long or where', () => {
-  fuzz('are read exactly or refused', 'small', () =>
+  fuzz('are read exactly or refused', 'parsers', () =>
     fc.property(measure, path, fc.string({ unit: 'binary' }), (text, anyPath, target) => {
       const bytes = read('CONFIG_INVALID', () => parseSize(text));
       const wantedBytes = exact(text, SIZES);

@@ -2,13 +2,13 @@
 import type { SharedBuffers } from '../../core/index.ts';
 import { BLOCK_BYTES, contentOfParts, type SizedContent } from '../../fs/index.ts';
 
-export class HeldText {
-  private readonly held: SharedBuffers;
+export class ChargedText {
+  private readonly buffers: SharedBuffers;
   private readonly parts: Uint8Array[] = [];
   private rest = '';
 
-  constructor(held: SharedBuffers) {
-    this.held = held;
+  constructor(buffers: SharedBuffers) {
+    this.buffers = buffers;
   }
 
   /** @throws MEMORY_LIMIT */
@@ -20,7 +20,7 @@ export class HeldText {
   private flush(): void {
     const part = new TextEncoder().encode(this.rest);
     this.rest = '';
-    this.held.hold(part);
+    this.buffers.hold(part);
     this.parts.push(part);
   }
 
@@ -32,6 +32,6 @@ export class HeldText {
 
   /** Releases the memory. */
   release(): void {
-    for (const part of this.parts.splice(0)) this.held.release(part);
+    for (const part of this.parts.splice(0)) this.buffers.release(part);
   }
 }

@@ -5,7 +5,7 @@ import { STREAM_COST } from '../../../src/core/stream-memory.ts';
 import { LimitCounters } from '../../../src/fs/index.ts';
 import { StreamFileSystem } from '../../../src/plugins/streamfs/file-system.ts';
 import { parseSettings } from '../../../src/plugins/streamfs/settings.ts';
-import { recordsNow, until } from '../../core/reading.ts';
+import { recordsNow, until } from '../../core/helpers.ts';
 import { FakeClock } from '../../fs/fake-clock.ts';
 import { bytes, failure, mount, openReader, recorder } from './setup.ts';
 

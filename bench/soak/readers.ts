@@ -329,7 +329,7 @@ export async function shortLives(run: Run, name: string): Promise<void> {
       if (!body.equals(bytes)) throw new Error(`${path} holds other bytes than were written`);
       await ask(run.port, 'DELETE', `/files?path=${path}`);
       await closed;
-      run.counts.lives++;
+      run.counts.shortLivedStreams++;
       await pause(run.between(0, 40), run.writing.signal);
     }
   });

@@ -30,7 +30,7 @@ export function report(run: Run, samples: readonly SoakSample[]): void {
     `in ${megabytes(counts.bytesIn)}`,
     `out ${megabytes(counts.bytesOut)}`,
     `lost and reported ${megabytes(counts.skipped)} in ${counts.gaps} gaps`,
-    `${counts.joins} joins, ${counts.cuts} cuts, ${counts.resumes} resumed, ${counts.retries} writes sent again, ${counts.kicks} kicked, ${counts.handleReads} handle reads, ${counts.lives} short lives`,
+    `${counts.joins} joins, ${counts.cuts} cuts, ${counts.resumes} resumed, ${counts.retries} writes sent again, ${counts.kicks} kicked, ${counts.handleReads} handle reads, ${counts.shortLivedStreams} short-lived streams`,
     `rss ${megabytes(last.rss)}, held ${megabytes(median(recent.map(({ held }) => held)))}, ${last.descriptors} descriptors`,
     `cpu ${(cpu * 100).toFixed(0)} %, delay p99 ${median(recent.map(({ p99 }) => p99)).toFixed(0)} ms, max ${Math.max(...recent.map(({ delay }) => delay)).toFixed(0)} ms`,
   ];

@@ -50,7 +50,7 @@ export class Run {
     retries: 0,
     kicks: 0,
     handleReads: 0,
-    lives: 0,
+    shortLivedStreams: 0,
     /** Complete lines read, of writers of every kind. */
     lines: 0,
     silentLines: 0,

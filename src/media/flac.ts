@@ -8,8 +8,8 @@
  */
 import type { RingStream } from '../core/internal.ts';
 import type { JoinPoints } from './join-points.ts';
-import { RecordingWalker, uint32 } from './recording-walker.ts';
-import { bufferOf } from './walker.ts';
+import { RecordingScanner, uint32 } from './recording-scanner.ts';
+import { bufferOf } from './scanner.ts';
 
 const MARK = Buffer.from('fLaC');
 const MARK_NUMBER = uint32(MARK, 0);
@@ -51,7 +51,7 @@ const NOTHING = new Uint8Array(0);
 
 type HeldBytes = Pick<RingStream, 'retention' | 'oldestHeld' | 'borrowParts'>;
 
-export class FlacWalker extends RecordingWalker {
+export class FlacScanner extends RecordingScanner {
   protected override readonly maxHead = MAX_FRAME_HEAD;
   private readonly stream: HeldBytes;
   private readonly maxStepBytes: number;

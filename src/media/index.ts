@@ -4,15 +4,15 @@
  */
 import type { MemoryBudget } from '../core/index.ts';
 import type { RingStream, StreamFormat } from '../core/internal.ts';
-import { FlacWalker } from './flac.ts';
+import { FlacScanner } from './flac.ts';
 import { type Detector, JoinPoints } from './join-points.ts';
 import { LineFormat } from './lines.ts';
-import { mjpegWalker } from './mjpeg.ts';
-import { Mp4Walker } from './mp4.ts';
-import { adtsWalker, mp3Walker } from './mpeg-audio.ts';
-import { MpegTsWalker } from './mpeg-ts.ts';
-import { OggWalker } from './ogg.ts';
-import { WebmWalker } from './webm.ts';
+import { mjpegScanner } from './mjpeg.ts';
+import { Mp4Scanner } from './mp4.ts';
+import { adtsScanner, mp3Scanner } from './mpeg-audio.ts';
+import { MpegTsScanner } from './mpeg-ts.ts';
+import { OggScanner } from './ogg.ts';
+import { WebmScanner } from './webm.ts';
 
 interface Container {
   readonly types: readonly string[];
@@ -25,28 +25,28 @@ export const CONTAINERS: Readonly<Record<string, Container>> = {
   webm: {
     types: ['video/webm', 'audio/webm', 'video/x-matroska', 'video/matroska'],
     needsHeader: true,
-    make: (points) => new WebmWalker(points),
+    make: (points) => new WebmScanner(points),
   },
   mp4: {
     types: ['video/mp4', 'audio/mp4', 'video/iso.segment', 'audio/x-m4a', 'video/x-m4v'],
     needsHeader: true,
-    make: (points) => new Mp4Walker(points),
+    make: (points) => new Mp4Scanner(points),
   },
   ogg: {
     types: ['audio/ogg', 'video/ogg', 'audio/opus'],
     needsHeader: true,
-    make: (points) => new OggWalker(points),
+    make: (points) => new OggScanner(points),
   },
   flac: {
     types: ['audio/flac', 'audio/x-flac'],
     needsHeader: true,
-    make: (points, stream) => new FlacWalker(points, stream),
+    make: (points, stream) => new FlacScanner(points, stream),
   },
-  'mpeg-ts': { types: ['video/mp2t'], needsHeader: false, make: (points) => new MpegTsWalker(points) },
-  mp3: { types: ['audio/mpeg'], needsHeader: false, make: mp3Walker },
-  adts: { types: ['audio/aac', 'audio/aacp'], needsHeader: false, make: adtsWalker },
+  'mpeg-ts': { types: ['video/mp2t'], needsHeader: false, make: (points) => new MpegTsScanner(points) },
+  mp3: { types: ['audio/mpeg'], needsHeader: false, make: mp3Scanner },
+  adts: { types: ['audio/aac', 'audio/aacp'], needsHeader: false, make: adtsScanner },
   // No content type selects MJPEG: the one that browsers accept for it allows parts that contain scripts.
-  mjpeg: { types: [], needsHeader: false, make: mjpegWalker },
+  mjpeg: { types: [], needsHeader: false, make: mjpegScanner },
 };
 
 /** Values of the setting `container` in addition to the names of {@link CONTAINERS}. */

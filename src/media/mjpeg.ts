@@ -4,7 +4,7 @@
  * cannot contain. The EOI of a preview inside a picture is followed by neither a picture nor a part.
  */
 import type { JoinPoints } from './join-points.ts';
-import { bufferOf, Walker } from './walker.ts';
+import { bufferOf, Scanner } from './scanner.ts';
 
 const EOI = Uint8Array.of(0xff, 0xd9);
 const LF = 0x0a;
@@ -26,7 +26,7 @@ const NEAR_BYTES = 64;
 const SKIPPED_SHARE = 3 / 4;
 const MIN_STRIDE_BYTES = 4 * 1024;
 
-class MjpegWalker extends Walker {
+class MjpegScanner extends Scanner {
   protected override readonly maxHead = EOI.length + LOOKAHEAD_BYTES;
   private readonly points: JoinPoints;
   private isBegun = false;
@@ -120,4 +120,4 @@ function beginning(bytes: Uint8Array, from: number): number {
   return isPart || isPicture ? at : -1;
 }
 
-export const mjpegWalker = (points: JoinPoints) => new MjpegWalker(points);
+export const mjpegScanner = (points: JoinPoints) => new MjpegScanner(points);

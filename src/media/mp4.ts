@@ -1,5 +1,5 @@
 /** Fragmented MP4 (ISO 14496-12): `ftyp` and `moov`, then fragments that each begin with a `moof`. */
-import { RecordingWalker, uint32 } from './recording-walker.ts';
+import { RecordingScanner, uint32 } from './recording-scanner.ts';
 
 const FTYP = code('ftyp');
 const MOOF = code('moof');
@@ -12,7 +12,7 @@ const KNOWN = new Set(['moov', 'mfra', 'free', 'skip', 'wide', 'uuid', 'meta', '
 const MAX_UNKNOWN_BYTES = 64 * 1024;
 const MAX_FTYP_BYTES = 1024;
 
-export class Mp4Walker extends RecordingWalker {
+export class Mp4Scanner extends RecordingScanner {
   protected override readonly maxHead = 16;
   /** The start of a fragment whose `moof` is still to come; -1: none. */
   private fragment = -1;

@@ -2,7 +2,7 @@
  * MP3 and ADTS: frames without a file header. A frame is accepted only if another frame of the same kind follows it.
  */
 import type { JoinPoints } from './join-points.ts';
-import { Walker } from './walker.ts';
+import { Scanner } from './scanner.ts';
 
 /** kbit/s by index: MPEG 1 layers 1, 2, 3; MPEG 2 and 2.5 layer 1, layers 2 and 3. */
 const BITRATES = [
@@ -44,7 +44,7 @@ const adtsFrame: FrameLength = (bytes, at) => {
 const HEAD = 6;
 const STRIDE_BYTES = 16 * 1024;
 
-class FrameWalker extends Walker {
+class FrameScanner extends Scanner {
   protected override readonly maxHead: number;
   private readonly frameLength: FrameLength;
   private readonly points: JoinPoints;
@@ -84,5 +84,5 @@ class FrameWalker extends Walker {
   protected override recorded(): void {}
 }
 
-export const mp3Walker = (points: JoinPoints) => new FrameWalker(points, mp3Frame, 2884, true);
-export const adtsWalker = (points: JoinPoints) => new FrameWalker(points, adtsFrame, 8191, false);
+export const mp3Scanner = (points: JoinPoints) => new FrameScanner(points, mp3Frame, 2884, true);
+export const adtsScanner = (points: JoinPoints) => new FrameScanner(points, adtsFrame, 8191, false);

@@ -4,7 +4,7 @@
  * tables.
  */
 import type { JoinPoints } from './join-points.ts';
-import { Walker } from './walker.ts';
+import { Scanner } from './scanner.ts';
 
 const PACKET = 188;
 const SYNC = 0x47;
@@ -16,7 +16,7 @@ const COUNTER = 0x0f;
 /** MPEG 1 and 2, MPEG 4, H.264, H.265, H.266, AVS, VC-1. */
 const VIDEO = new Set([0x01, 0x02, 0x10, 0x1b, 0x24, 0x33, 0x42, 0xea]);
 
-export class MpegTsWalker extends Walker {
+export class MpegTsScanner extends Scanner {
   protected override readonly maxHead = PACKET + 1;
   private readonly points: JoinPoints;
   private pmtPid = NO_PID;

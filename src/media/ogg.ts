@@ -2,7 +2,7 @@
  * Ogg (RFC 3533): pages. The header packets of Opus, Vorbis, FLAC, Theora and Speex form the header; readers may begin
  * at later pages.
  */
-import { RecordingWalker } from './recording-walker.ts';
+import { RecordingScanner } from './recording-scanner.ts';
 
 const PAGE_HEAD = 27;
 /** The bytes of the first packet of a logical stream that identify its codec. */
@@ -18,7 +18,7 @@ const HEADER_PACKETS: readonly [begin: string, packets: number][] = [
   ['Speex   ', 2],
 ];
 
-export class OggWalker extends RecordingWalker {
+export class OggScanner extends RecordingScanner {
   protected override readonly maxHead = PAGE_HEAD + 255 + FIRST_PACKET;
   /** The number of missing header packets, by the serial number of the logical stream. */
   private readonly missing = new Map<number, number>();

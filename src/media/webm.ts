@@ -2,7 +2,7 @@
  * WebM and Matroska (RFC 9559): an EBML head, a segment with metadata and tracks, then clusters. A reader may begin at
  * a cluster whose first video block is a key frame, or, without video, at any cluster.
  */
-import { RecordingWalker, uint32 } from './recording-walker.ts';
+import { RecordingScanner, uint32 } from './recording-scanner.ts';
 
 const EBML = 0x1a45dfa3;
 const SEGMENT = 0x18538067;
@@ -38,7 +38,7 @@ const AFTER_HEADER = new Set([
 /** Elements whose content is read. */
 const READ = new Set([SIMPLE_BLOCK, TRACK_NUMBER, TRACK_TYPE]);
 
-export class WebmWalker extends RecordingWalker {
+export class WebmScanner extends RecordingScanner {
   protected override readonly maxHead = MAX_HEAD;
   private hasHeader = false;
   /** The scanner is out of sync: it accepts only a cluster or a new header. */

@@ -88,10 +88,10 @@ describe('contract 89: a stream that is gone', () => {
     const strict = await writing(gone);
     await expect(strict.result).rejects.toMatchObject({ code: 'STREAM_NOT_FOUND', details: { written: 0 } });
     await expect(strict.result).rejects.toThrow(/lost with its server, which was restarted/);
-    let lives = 0;
+    let generations = 0;
     const at = await fakeServer((request, response, query) => {
-      if (request.headers['producer-seq'] === '0') lives += 1;
-      if (greeted(request, response, { generation: `g${lives}` })) return;
+      if (request.headers['producer-seq'] === '0') generations += 1;
+      if (greeted(request, response, { generation: `g${generations}` })) return;
       whole(request, () => {
         if (request.headers['producer-seq'] === '2' && query.get('generation') === 'g1') {
           refuse(response, 404, 'STREAM_NOT_FOUND', { server_restarted: true });

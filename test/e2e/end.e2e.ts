@@ -218,19 +218,19 @@ describe('a server that was killed', () => {
     let reader: ReturnType<typeof streamfs>;
     try {
       reader = streamfs(first.url, ['cat', '--stream', PATH]);
-      await first.put(PATH, 'of the first life\n');
-      await reader.stdout.until('of the first life\n');
+      await first.put(PATH, 'of the first generation\n');
+      await reader.stdout.until('of the first generation\n');
       first.process.kill('SIGKILL');
       await first.process.exited;
     } finally {
       await first.stop();
     }
     const second = await server({ port });
-    await second.put(PATH, 'of the second life\n');
-    await reader.stdout.until('of the second life\n');
+    await second.put(PATH, 'of the second generation\n');
+    await reader.stdout.until('of the second generation\n');
     await second.json('POST', `/end?path=${PATH}`);
     const { code, stdout, stderr } = await reader.result();
-    expect({ code, stdout }).toEqual({ code: 0, stdout: 'of the first life\nof the second life\n' });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'of the first generation\nof the second generation\n' });
     expect(stderr).toContain('reconnecting');
     expect(stderr).toMatch(/this is a new stream, generation \w+ after \w+, of which 18 bytes had been reached/);
   });

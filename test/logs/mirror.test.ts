@@ -41,7 +41,7 @@ const steps = fc.array(
 );
 
 /** All bytes of one generation of the stream, and a mirror of it with a reader. */
-interface Life {
+interface GenerationState {
   readonly generation: string;
   readonly bytes: number[];
   /** The offset after each chunk. */
@@ -59,7 +59,7 @@ class Trial {
   readonly engine = new MemoryEngine();
   readonly wire = new Wire();
   readonly log = new MemoryLog({ engine: this.engine, node: 'b', wire: this.wire });
-  readonly lives: Life[] = [];
+  readonly generations: GenerationState[] = [];
   private next = 0;
 
   begin(): void {
@@ -80,7 +80,7 @@ class Trial {
     };
     const mirror = new Mirror(entry, 0, log, owner, 0);
     const reader = ring.openReader({ start: { from: 'earliest' } });
-    this.lives.push({
+    this.generations.push({
       generation,
       bytes: [],
       ends: [],
@@ -93,15 +93,15 @@ class Trial {
     });
   }
 
-  get life(): Life {
-    return this.lives.at(-1)!;
+  get state(): GenerationState {
+    return this.generations.at(-1)!;
   }
 
   async step(step: Step): Promise<void> {
-    const { engine, life, wire } = this;
+    const { engine, state, wire } = this;
     switch (step.do) {
       case 'append':
-        if (life.over === undefined) this.append(step.lengths);
+        if (state.over === undefined) this.append(step.lengths);
         break;
       case 'cut':
         wire.cut();
@@ -125,32 +125,32 @@ class Trial {
         wire.losePushes(1);
         break;
       case 'read':
-        read(life);
+        read(state);
         break;
       case 'turn':
         await new Promise((resolve) => setImmediate(resolve));
         break;
       case 'end':
-        if (life.over !== undefined) break;
-        engine.finish(PATH, life.generation, { reason: 'ended', status: undefined });
-        life.over = 'ended';
+        if (state.over !== undefined) break;
+        engine.finish(PATH, state.generation, { reason: 'ended', status: undefined });
+        state.over = 'ended';
         break;
       case 'recreate':
-        engine.finish(PATH, life.generation, { reason: 'removed', status: undefined });
-        life.over ??= 'removed';
-        life.isRemoved = true;
+        engine.finish(PATH, state.generation, { reason: 'removed', status: undefined });
+        state.over ??= 'removed';
+        state.isRemoved = true;
         this.begin();
     }
   }
 
   private append(lengths: number[]): void {
-    const { life } = this;
+    const { state } = this;
     const chunks = lengths.map((length) => Uint8Array.from({ length }, () => this.next++ % 251));
     for (const chunk of chunks) {
-      life.bytes.push(...chunk);
-      life.ends.push(life.bytes.length);
+      state.bytes.push(...chunk);
+      state.ends.push(state.bytes.length);
     }
-    this.engine.append('a', this.next, [{ path: PATH, generation: life.generation, chunks, producer: undefined }], 0);
+    this.engine.append('a', this.next, [{ path: PATH, generation: state.generation, chunks, producer: undefined }], 0);
   }
 
   /** All faults are over: each mirror catches up with the log. */
@@ -158,13 +158,13 @@ class Trial {
     this.wire.release();
     this.wire.cut();
     this.wire.restore();
-    for (const life of this.lives) {
-      const { bytes, mirror, over } = life;
+    for (const state of this.generations) {
+      const { bytes, mirror, over } = state;
       await waitFor('the mirror has it all', () => {
-        read(life);
+        read(state);
         return mirror.endOffset === bytes.length && (over === undefined) === (mirror.stream.endReason === undefined);
       });
-      read(life);
+      read(state);
     }
     await this.log.close();
   }
@@ -172,8 +172,8 @@ class Trial {
 
 const LIMITS = { maxStreams: 100, maxProducers: 1, producerTtl: 0 };
 
-function read(life: Life): void {
-  const { got, reader } = life;
+function read(state: GenerationState): void {
+  const { got, reader } = state;
   for (let record = reader.peek(); record !== undefined; record = reader.peek()) {
     if (record.type === 'data') {
       const { data, offset } = record;
@@ -181,13 +181,13 @@ function read(life: Life): void {
       reader.advance(data.length);
     } else if (record.type === 'gap') got.push({ from: record.from, to: record.to, data: undefined });
     else if (record.type === 'end') {
-      life.end = record.reason;
+      state.end = record.reason;
       return;
     }
   }
 }
 
-function chunkEndsIn({ mirror: { stream } }: Life): number[] {
+function chunkEndsIn({ mirror: { stream } }: GenerationState): number[] {
   const ends: number[] = [];
   for (let at = stream.startOffset; at < stream.endOffset; at = ends.at(-1)!) ends.push(stream.chunkEnd(at));
   return ends;
@@ -201,18 +201,18 @@ describe('contract 106: a mirror', () => {
         trial.begin();
         for (const step of all) await trial.step(step);
         await trial.settle();
-        for (const life of trial.lives) {
+        for (const state of trial.generations) {
           let at = 0;
-          for (const { from, to, data } of life.got) {
+          for (const { from, to, data } of state.got) {
             expect(from).toBe(at);
-            if (data !== undefined) expect([...data]).toEqual(life.bytes.slice(from, to));
+            if (data !== undefined) expect([...data]).toEqual(state.bytes.slice(from, to));
             at = to;
           }
-          expect(at).toBe(life.bytes.length);
-          expect(life.isRemoved ? [life.over, 'removed'] : [life.over]).toContain(life.end);
-          const { stream } = life.mirror;
-          expect([stream.totalWritten, stream.stats().totalChunks]).toEqual([life.bytes.length, life.ends.length]);
-          expect(chunkEndsIn(life)).toEqual(life.ends.filter((end) => end > stream.startOffset));
+          expect(at).toBe(state.bytes.length);
+          expect(state.isRemoved ? [state.over, 'removed'] : [state.over]).toContain(state.end);
+          const { stream } = state.mirror;
+          expect([stream.totalWritten, stream.stats().totalChunks]).toEqual([state.bytes.length, state.ends.length]);
+          expect(chunkEndsIn(state)).toEqual(state.ends.filter((end) => end > stream.startOffset));
         }
       }),
       { numRuns: 300 },

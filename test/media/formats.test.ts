@@ -249,7 +249,7 @@ function flacFrame(number: number, size: number): Buffer {
 }
 
 /** A header with `padding` bytes of metadata, and frames of these sizes. */
-function flacLife(padding: number, sizes: readonly number[]): { bytes: Buffer; header: Buffer; frames: number[] } {
+function flacRecording(padding: number, sizes: readonly number[]): { bytes: Buffer; header: Buffer; frames: number[] } {
   const head = Buffer.alloc(4 + 4 + 34 + 4 + padding);
   head.write('fLaC\0\0\0\x22', 'latin1');
   head.writeUInt32BE(0x81000000 + padding, 4 + 4 + 34);
@@ -263,7 +263,7 @@ function flacLife(padding: number, sizes: readonly number[]): { bytes: Buffer; h
 }
 
 describe('FLAC of which not all is looked at', () => {
-  const life = fc
+  const recording = fc
     .tuple(
       fc.nat({ max: 300 }),
       fc.oneof(
@@ -272,9 +272,9 @@ describe('FLAC of which not all is looked at', () => {
         fc.tuple(fc.integer({ min: 2000, max: 20_000 }), fc.integer({ min: 1, max: 30 })),
       ),
     )
-    .map(([padding, [size, count]]) => flacLife(padding, new Array(count).fill(size)));
+    .map(([padding, [size, count]]) => flacRecording(padding, new Array(count).fill(size)));
   /** Silence before and between sound: frame numbers grow high in few bytes, and then grow slowly. */
-  const changingLife = fc
+  const changingRecording = fc
     .array(
       fc.oneof(
         fc.integer({ min: 1, max: 6000 }).map((count) => new Array<number>(count).fill(10)),
@@ -284,17 +284,17 @@ describe('FLAC of which not all is looked at', () => {
       ),
       { minLength: 1, maxLength: 4 },
     )
-    .map((sizes) => flacLife(0, sizes.flat()));
+    .map((sizes) => flacRecording(0, sizes.flat()));
 
   it('contract 102: a header in mid-stream is found, wherever it is, however long the parts before and after it are', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.oneof(life, changingLife), { minLength: 1, maxLength: 4 }),
+        fc.array(fc.oneof(recording, changingRecording), { minLength: 1, maxLength: 4 }),
         fc.integer({ min: 20, max: 65_536 }),
         fc.constantFrom(RETENTION, 40_000),
-        (lives, step, retention) => {
-          const bytes = Buffer.concat(lives.map((each) => each.bytes));
-          const last = lives.at(-1)!;
+        (recordings, step, retention) => {
+          const bytes = Buffer.concat(recordings.map((each) => each.bytes));
+          const last = recordings.at(-1)!;
           const begun = bytes.length - last.bytes.length;
           const pieces = Array.from({ length: Math.ceil(bytes.length / step) }, (_, n) =>
             bytes.subarray(n * step, (n + 1) * step),
@@ -311,7 +311,7 @@ describe('FLAC of which not all is looked at', () => {
   });
 
   it('has a place to begin every 64 KiB, and one near the end', () => {
-    const { bytes, frames } = flacLife(0, new Array(3000).fill(700));
+    const { bytes, frames } = flacRecording(0, new Array(3000).fill(700));
     const { places } = found('audio/flac', [bytes], 'auto', 4 * 1024 * 1024);
     expect(places[0]).toBe(0);
     const gaps = places.slice(1).map((at, n) => at - places[n]!);
@@ -321,7 +321,7 @@ describe('FLAC of which not all is looked at', () => {
   });
 
   it('searches for another header only while frame numbers are low', () => {
-    const { bytes, frames } = flacLife(0, new Array(9000).fill(700));
+    const { bytes, frames } = flacRecording(0, new Array(9000).fill(700));
     const stream = new RingStream({ retention: RETENTION, maxLag: RETENTION });
     const format = formatFor({ type: 'audio/flac', container: 'auto' }, stream)!;
     stream.format = format;
@@ -345,7 +345,7 @@ describe('FLAC of which not all is looked at', () => {
   });
 
   it('goes on behind bytes that are missing', () => {
-    const { bytes, header, frames } = flacLife(0, new Array(400).fill(1000));
+    const { bytes, header, frames } = flacRecording(0, new Array(400).fill(1000));
     const stream = new RingStream({ retention: RETENTION, maxLag: RETENTION });
     const format = formatFor({ type: 'audio/flac', container: 'auto' }, stream)!;
     stream.format = format;

@@ -44,7 +44,7 @@ const endOf = (model: Model) => model.chunks.reduce((sum, { length }) => sum + l
 
 class Machine {
   readonly models: Model[] = [];
-  lives: Live[] = [];
+  liveStreams: Live[] = [];
   disk: SimulatedDisk;
   store!: DiskStore;
   readonly policy: SyncPolicy;
@@ -71,15 +71,15 @@ class Machine {
       retention: Number.POSITIVE_INFINITY,
       maxCache: 1_000_000,
     });
-    this.lives = [];
+    this.liveStreams = [];
     for (const known of [...this.store.found]) await this.check(known);
     // Streams that are missing must have been allowed to be removed.
     for (const model of this.models) {
-      if (this.lives.some((live) => live.model === model)) continue;
+      if (this.liveStreams.some((live) => live.model === model)) continue;
       if (!this.mayLose) expect(model.acknowledged === 0 || model.isRemoved, `${model.path} is gone`).toBe(true);
       if (!this.mayLose) expect(model.isRemoved || model.seen === 0).toBe(true);
     }
-    this.models.splice(0, this.models.length, ...this.lives.map(({ model }) => model));
+    this.models.splice(0, this.models.length, ...this.liveStreams.map(({ model }) => model));
     this.isInOrder = false;
   }
 
@@ -146,12 +146,12 @@ class Machine {
     const producers = new Producers({ max: 10, ttl: 0, onChange: () => live.log.touch() });
     const live = { model, stream, producers, seqs: new Map() } as unknown as Live;
     live.log = attach({ facts: () => '{}', producers: () => producers });
-    this.lives.push(live);
+    this.liveStreams.push(live);
     return live;
   }
 
   private pick(index: number): Live | undefined {
-    const alive = this.lives.filter(({ model }) => !model.isRemoved);
+    const alive = this.liveStreams.filter(({ model }) => !model.isRemoved);
     return alive[index % alive.length];
   }
 
@@ -234,7 +234,7 @@ class Machine {
 
   /** The log was closed cleanly: everything exists. */
   allIsKept(): void {
-    for (const { model } of this.lives) {
+    for (const { model } of this.liveStreams) {
       model.acknowledged = endOf(model);
       if (!model.isRemoved) model.seen = model.acknowledged;
       model.isEndAcknowledged = model.isEnded;
@@ -245,7 +245,7 @@ class Machine {
 
   /** What readers see now. */
   look(): void {
-    for (const { model, stream } of this.lives) {
+    for (const { model, stream } of this.liveStreams) {
       if (!model.isRemoved) model.seen = Math.max(model.seen, stream.endOffset);
     }
   }
@@ -280,7 +280,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: 'sync' as const }) },
 );
 
-const life = fc.record({
+const serverRun = fc.record({
   operations: fc.array(operation, { minLength: 5, maxLength: 60 }),
   /** Operations of the disk after which everything stops. */
   until: fc.integer({ min: 1, max: 150 }),
@@ -289,16 +289,16 @@ const life = fc.record({
   isClosed: fc.boolean(),
 });
 
-type Life = typeof life extends fc.Arbitrary<infer T> ? T : never;
+type ServerRun = typeof serverRun extends fc.Arbitrary<infer T> ? T : never;
 
-async function run(policy: SyncPolicy, how: 'kill' | 'power', lives: Life[], seed: number) {
+async function run(policy: SyncPolicy, how: 'kill' | 'power', serverRuns: ServerRun[], seed: number) {
   let state = seed;
   const chance = () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return state / 2 ** 32;
   };
   const machine = new Machine(policy, how, new SimulatedDisk());
-  for (const [index, { isClosed, operations, turns, until }] of lives.entries()) {
+  for (const [index, { isClosed, operations, turns, until }] of serverRuns.entries()) {
     await machine.open(how === 'kill' ? 'one' : `boot ${index}`);
     if (!isClosed) machine.disk.left = until;
     machine.create();
@@ -346,8 +346,8 @@ describe('a log, when its process or the power fails', () => {
     'holds what was promised, and nothing else: %s, %s',
     async (_name, how, policy) => {
       await fc.assert(
-        fc.asyncProperty(fc.array(life, { minLength: 1, maxLength: 4 }), fc.nat(), async (lives, seed) => {
-          await run(policy, how, lives, seed);
+        fc.asyncProperty(fc.array(serverRun, { minLength: 1, maxLength: 4 }), fc.nat(), async (serverRuns, seed) => {
+          await run(policy, how, serverRuns, seed);
         }),
         { numRuns: RUNS, endOnFailure: process.env.STREAMFS_CRASHES !== undefined },
       );

@@ -38,8 +38,8 @@ function client({ call }: Running) {
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 const added = (offset: string, n: number) => {
-  const [life, bytes] = offset.split('_');
-  return `${life}_${String(Number(bytes) + n).padStart(16, '0')}`;
+  const [generation, bytes] = offset.split('_');
+  return `${generation}_${String(Number(bytes) + n).padStart(16, '0')}`;
 };
 
 describe('Durable Streams: offsets', () => {

@@ -204,7 +204,7 @@ describe('Last-Event-ID', () => {
 
   it('contract 101: receives the new generation of the stream, and begins with the earliest byte', async () => {
     const at = await streams();
-    await put(at, 'the first life', PLAIN);
+    await put(at, 'the first generation', PLAIN);
     const previous = await generationOf(at);
     await at.call('DELETE', '/files?path=/s/a');
     await put(at, 'second', PLAIN);
@@ -405,8 +405,8 @@ describe('readers at the same place', () => {
   it('contract 101: get the same bytes, and none is held up by one that stands still', async () => {
     const at = await streams({ ring_buffer_size: '1MB', channel_buffer_size: '256KB' });
     await at.call('POST', '/files?path=/s/a&type=text/plain');
-    const lives = await Promise.all(Array.from({ length: 5 }, () => follow(at.port, READ('&lines=true'), EVENTS)));
-    const slow = lives[0]!;
+    const reads = await Promise.all(Array.from({ length: 5 }, () => follow(at.port, READ('&lines=true'), EVENTS)));
+    const slow = reads[0]!;
     slow.res.pause();
     const line = `${'é'.repeat(500)}\n`;
     const body = line.repeat(1000);
@@ -415,7 +415,7 @@ describe('readers at the same place', () => {
     expect(messages(quick)).toBe(line);
     await at.call('POST', '/end?path=/s/a');
     slow.res.resume();
-    const texts = await Promise.all(lives.map((live) => live.end()));
+    const texts = await Promise.all(reads.map((live) => live.end()));
     for (const text of texts.slice(1)) {
       const parsed = parseEventStream(Buffer.from(text, 'latin1'));
       expect(parsed.lastEventId.split(':')[1]).toBe(String(12 * Buffer.byteLength(body)));

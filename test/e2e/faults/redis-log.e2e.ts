@@ -315,8 +315,8 @@ describe('contract 106: a log on Redis', () => {
     );
     const seen = new Set<string>();
     let unexpected = 0;
-    for (let life = 0; life < 30; life++) {
-      const node = nodes[life % 3]!;
+    for (let round = 0; round < 30; round++) {
+      const node = nodes[round % 3]!;
       const mirror = await node.open(PATH);
       seen.add(mirror.generation);
       await waitFor('appends', () => mirror.endOffset > 500 || mirror.end_ !== undefined);
@@ -333,7 +333,7 @@ describe('contract 106: a log on Redis', () => {
     }
     const appends = ledgers.reduce((total, { size }) => total + size, 0);
     process.stdout.write(
-      `log on Redis, removed and made anew: ${JSON.stringify({ lives: seen.size, appends, unexpected })}\n`,
+      `log on Redis, removed and recreated: ${JSON.stringify({ generations: seen.size, appends, unexpected })}\n`,
     );
     expect(unexpected).toBe(0);
     expect(seen.size).toBe(30);

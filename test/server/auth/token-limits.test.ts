@@ -103,16 +103,16 @@ describe('contract 96: limits of a token', () => {
       const link = String((await call('POST', '/links', as('greedy', { path: '/s/a' }))).json().url);
       const read = (who: string) =>
         follow(port, '/files?path=/s/a&stream=true', { ...as(who).headers, ...(headers as Record<string, string>) });
-      const lives = [await read('greedy'), await follow(port, link)];
+      const reads = [await read('greedy'), await follow(port, link)];
       const refused = await call('GET', '/files?path=/s/a&stream=true', as('greedy'));
       expect([refused.status, refused.json()]).toEqual([429, refusal('readers', 'readers', 2)]);
       expect((await call('GET', link)).status).toBe(429);
-      for (const _ of [1, 2]) lives.push(await read('other'));
-      expect(lives.map(({ res }) => res.statusCode)).toEqual([200, 200, 200, 200]);
-      lives[0]!.cut();
+      for (const _ of [1, 2]) reads.push(await read('other'));
+      expect(reads.map(({ res }) => res.statusCode)).toEqual([200, 200, 200, 200]);
+      reads[0]!.cut();
       const again = async () => (await call('GET', '/files?path=/s/a&stream=true&timeout=1ms', as('greedy'))).status;
       while ((await again()) !== 200);
-      for (const live of lives) live.cut();
+      for (const live of reads) live.cut();
     },
   );
 

@@ -82,8 +82,10 @@ describe('offsets of Durable Streams', () => {
             expect(parseDurableOffset(text, stream)).toBe(n);
             expect(parseDurableOffset(text, other)).toBe('another generation');
             // What a client has added one to.
-            const [life, bytes] = text.split('_');
-            expect(parseDurableOffset(`${life}_${String(Number(bytes) + 1).padStart(16, '0')}`, stream)).toBe(n + 1);
+            const [generation, bytes] = text.split('_');
+            expect(parseDurableOffset(`${generation}_${String(Number(bytes) + 1).padStart(16, '0')}`, stream)).toBe(
+              n + 1,
+            );
           }
         }
       }),

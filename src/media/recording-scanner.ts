@@ -1,8 +1,8 @@
 /** A scanner for formats that begin with a header. */
 import type { JoinPoints } from './join-points.ts';
-import { Walker } from './walker.ts';
+import { Scanner } from './scanner.ts';
 
-export abstract class RecordingWalker extends Walker {
+export abstract class RecordingScanner extends Scanner {
   protected readonly points: JoinPoints;
 
   constructor(points: JoinPoints) {

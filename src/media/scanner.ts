@@ -10,7 +10,7 @@ export function bufferOf(bytes: Uint8Array): Buffer {
   return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-export abstract class Walker {
+export abstract class Scanner {
   /** The maximum number of bytes that {@link parse} needs for a decision. */
   protected abstract readonly maxHead: number;
   /** While true, skipped bytes are passed to {@link recorded}. */

@@ -41,12 +41,16 @@ const MAX_QUEUED_BYTES = 512 * 1024;
 /** Milliseconds between two checks whether an idle output is still read. */
 const CHECK_INTERVAL_MS = 1000;
 
-/** Writes to standard output in order, with backpressure; memory stays bounded. */
+/**
+ * Writes to standard output in order, with backpressure; memory stays bounded. Several callers may write concurrently,
+ * as `tail --follow` with several paths does.
+ */
 export class Output {
   readonly #stream: Writable;
   readonly #failed = new AbortController();
   #failure: Error | undefined;
-  #wake: (() => void) | undefined;
+  /** Wakes the callers that wait; each then checks its own condition. */
+  readonly #waiting = new Set<() => void>();
 
   constructor(stream: Writable) {
     this.#stream = stream;
@@ -104,7 +108,7 @@ export class Output {
         if (this.#failure) throw this.#failure;
         if (condition()) return;
         await new Promise<void>((resolve) => {
-          this.#wake = resolve;
+          this.#waiting.add(resolve);
         });
       }
     } finally {
@@ -122,9 +126,9 @@ export class Output {
   }
 
   #wakeUp(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const wake of waiting) wake();
   }
 }
 

@@ -346,3 +346,28 @@ describe('serve', () => {
     expect(stderr.trimEnd().split('\n').at(-1)).toMatch(/the port is in use/);
   });
 });
+
+describe('tail --follow of several streams', () => {
+  /** Reads standard input slowly, then prints how many bytes there were. */
+  const slowReader = `
+    const { readSync } = require('node:fs');
+    const pause = new Int32Array(new SharedArrayBuffer(4));
+    const piece = Buffer.alloc(32 * 1024);
+    let total = 0;
+    for (let read; (read = readSync(0, piece)) > 0; total += read) Atomics.wait(pause, 0, 0, 1);
+    console.log(total);`;
+
+  it('ends when all have ended, also if its output is a pipe that is read slowly', async () => {
+    for (const path of ['/streamfs/slow-a', '/streamfs/slow-b']) await at.put(path, '');
+    const child = shell(
+      `streamfs -q tail -f -n 0 /streamfs/slow-a /streamfs/slow-b | '${process.execPath}' -e "$SLOW"; echo "/$PIPESTATUS"`,
+      { SLOW: slowReader },
+    );
+    await Promise.all(['/streamfs/slow-a', '/streamfs/slow-b'].map((path) => at.untilReaders(path, 1)));
+    const body = Buffer.alloc(4 * MB, 'x');
+    await Promise.all(['/streamfs/slow-a', '/streamfs/slow-b'].map((path) => at.put(path, body)));
+    for (const path of ['/streamfs/slow-a', '/streamfs/slow-b']) await at.json('POST', `/end?path=${path}`);
+    const { stdout, stderr } = await child.result();
+    expect({ stdout, stderr }).toEqual({ stdout: `${8 * MB}\n/0\n`, stderr: '' });
+  });
+});

@@ -109,11 +109,21 @@ export class MemFileSystem extends BaseFileSystem {
       return false;
     }
     const placed = options.append || offset <= 0 ? content : this.#moved(content, offset);
-    const file = existing ?? this.#tree.addFile(path);
+    const file = existing ?? this.#added(path, placed);
     file.content.release();
     file.content = placed;
     file.modTime = new Date();
     return placed === content;
+  }
+
+  /** Adds a file for a content. If there is no room for the file, the content is released. */
+  #added(path: string, content: FileContent): FileNode {
+    try {
+      return this.#tree.addFile(path);
+    } catch (error) {
+      content.release();
+      throw error;
+    }
   }
 
   /** The same bytes after `offset` zeros. An empty content stays empty, as with any empty write. */

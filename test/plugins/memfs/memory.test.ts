@@ -58,6 +58,19 @@ describe('memfs within a budget', () => {
     await handle.close();
   });
 
+  it('gives back all of a write at an offset if there is no room for the file itself', async () => {
+    const memory = new MemoryBudget(2 * KB * KB);
+    const { fs } = await mounted(memory);
+    const before = memory.fixed;
+    // A fifth of the budget for the body, another for the body after the zeros, and less than a file for the rest.
+    const body = 256 * KB;
+    const other = memory.limit * (5 / 8) - 2 * body - 100;
+    expect(memory.tryTake(other)).toBe(true);
+    expect(await fits(fs.write('/a', new Uint8Array(body - 1), { offset: 1 }))).toBe(false);
+    memory.give(other);
+    expect(memory.fixed).toBe(before);
+  });
+
   it('gives a removed file back when the last handle on it closes', async () => {
     const memory = new MemoryBudget(0);
     const { fs } = await mounted(memory);

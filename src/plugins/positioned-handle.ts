@@ -11,7 +11,8 @@ export abstract class PositionedHandle {
   protected position = 0;
   protected isOpen = true;
   readonly #info: () => FileInfo;
-  #streaming = false;
+  /** The live read that the handle is reserved for. */
+  #reservation: object | undefined;
 
   constructor(path: string, info: () => FileInfo) {
     this.path = path;
@@ -53,14 +54,32 @@ export abstract class PositionedHandle {
   }
 
   /**
-   * Reserves the handle for a live read, until its content has been consumed or abandoned.
+   * Reserves the handle for a live read, until its content has been consumed or abandoned: with `return`, as by leaving
+   * a `for await` loop.
    *
    * @throws HANDLE_BUSY (contract 65)
    */
-  protected beginStream(content: () => AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  protected beginStream(content: () => AsyncIterable<Uint8Array>): AsyncIterableIterator<Uint8Array> {
     this.#checkIdle();
-    this.#streaming = true;
-    return this.#streamed(content());
+    const reservation = {};
+    this.#reservation = reservation;
+    const release = () => {
+      // A later read may have reserved the handle since.
+      if (this.#reservation === reservation) this.#reservation = undefined;
+    };
+    const pieces = releasing(content(), release);
+    return {
+      next: () => pieces.next(),
+      // A generator that is abandoned before its first step does not run its `finally` block.
+      return: async () => {
+        const step = await pieces.return(undefined);
+        release();
+        return step;
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
   }
 
   async describeStream(): Promise<StreamSource> {
@@ -70,19 +89,19 @@ export abstract class PositionedHandle {
 
   #checkIdle(): void {
     this.checkOpen();
-    if (this.#streaming) throw createError('HANDLE_BUSY');
-  }
-
-  async *#streamed(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    try {
-      yield* content;
-    } finally {
-      this.#streaming = false;
-    }
+    if (this.#reservation !== undefined) throw createError('HANDLE_BUSY');
   }
 
   /** Closing twice is harmless. */
   async close(): Promise<void> {
     this.isOpen = false;
+  }
+}
+
+async function* releasing(content: AsyncIterable<Uint8Array>, release: () => void): AsyncGenerator<Uint8Array> {
+  try {
+    yield* content;
+  } finally {
+    release();
   }
 }

@@ -162,7 +162,7 @@ export class HandleTable {
       this.#makeRoom(account);
     } catch (error) {
       memory?.give(cost);
-      await handle?.close();
+      await this.#discard(handle, path);
       throw error;
     } finally {
       this.#opening -= 1;
@@ -186,6 +186,15 @@ export class HandleTable {
     this.#entries.set(entry.id, entry);
     this.#updateExpiries(entry, now);
     return infoOf(entry, now);
+  }
+
+  /** Closes a handle that got no id. A failure to close is only logged: the caller gets the reason for closing it. */
+  async #discard(handle: FileHandle | undefined, path: string): Promise<void> {
+    try {
+      await handle?.close();
+    } catch (error) {
+      this.#logger?.error('handle failed to close', { path, error: String(error) });
+    }
   }
 
   #full() {

@@ -98,6 +98,29 @@ describe('opening', () => {
     await table.open('/m/f', READ);
   });
 
+  it('says why a handle could not be kept, also if closing it fails', async () => {
+    const closed: string[] = [];
+    const errors: string[] = [];
+    const logger = { debug() {}, info() {}, warn() {}, error: (message: string) => void errors.push(message) };
+    const opening = gate();
+    const plugin = watchedPlugin(closed, () => {
+      throw new Error('closing failed');
+    });
+    const table = await tableWith({ logger }, plugin);
+    await mounts.mount(plugin.name, '/w');
+    const { fileSystem } = mounts.resolve('/w/f');
+    const openHandle = fileSystem.openHandle.bind(fileSystem);
+    fileSystem.openHandle = async (...given) => {
+      await opening.opened;
+      return openHandle(...given);
+    };
+    const opened = table.open('/w/f', READ);
+    await table.shutdown();
+    opening.open();
+    await expect(opened).rejects.toThrow(code('SHUTTING_DOWN'));
+    expect([closed, errors]).toEqual([['/f'], ['handle failed to close']]);
+  });
+
   it('does not count what failed to open', async () => {
     const table = await tableWith({ max: 1 });
     await expect(table.open('/m/absent', READ)).rejects.toThrow();

@@ -25,7 +25,7 @@ export interface ForkRange {
 export function forkStream(
   source: RingStream,
   range: ForkRange,
-  identity: StreamIdentity,
+  { name }: Pick<StreamIdentity, 'name'>,
   rules: StreamRules,
 ): RingStream {
   const { to } = range;
@@ -35,8 +35,8 @@ export function forkStream(
   const from = Math.min(to, Math.max(startOffset, range.from ?? startOffset));
   // Before the fork is charged, because charging may evict from the source.
   const part = source.ring.part(from, to);
-  if (rules.budget !== undefined) requireMemoryFor(rules.budget, identity.name, part.memory);
-  const fork = new RingStream({ name: identity.name, firstOffset: from, origin: originOf(source, to) }, rules);
+  if (rules.budget !== undefined) requireMemoryFor(rules.budget, name, part.memory);
+  const fork = new RingStream({ name, firstOffset: from, origin: originOf(source, to) }, rules);
   fork.ring.beginWith(part);
   return fork;
 }

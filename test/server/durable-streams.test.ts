@@ -200,6 +200,18 @@ describe('Durable Streams: behind a proxy that changes Host', () => {
       (await put(name, 'text/plain', '', { Host: host })).headers.location;
     expect(await at('/a', HOST)).toBe('https://streams.example/api/v1x/a');
     expect(await at('/b', 'Streams.Internal:8443')).toBe('http://streams.internal:8443/api/v1x/b');
+    const origins = ['http://streams.internal:8443', 'https://streams.example', 'http://other.example:80'];
+    const others = client(await withStreams({ durableStreams: { ...durableStreams, publicOrigins: origins } }));
+    // A default port is the same as none, as in the address of a source.
+    for (const [host, origin] of [
+      ['Streams.Example:443', origins[1]],
+      ['streams.example', origins[1]],
+      ['other.example', origins[2]],
+      ['other.example:8080', origins[0]],
+    ] as const) {
+      const { location } = (await others.put(`/${host.replace(':', '-')}`, 'text/plain', '', { Host: host })).headers;
+      expect([host, location]).toEqual([host, expect.stringContaining(`${origin}/api/v1x/`)]);
+    }
     const without = client(await withStreams());
     const { headers } = await without.put('/a', 'text/plain', '', { Host: HOST });
     expect(headers.location).toBe(`http://${HOST}/api/v1x/a`);

@@ -69,7 +69,7 @@ export function addressOriginOf(
   host: string,
   { publicOrigins = [] }: Pick<DurableStreamsOptions, 'publicOrigins'>,
 ): string {
-  const same = publicOrigins.find((origin) => hostOfAddress(origin)?.host === host.toLowerCase());
+  const same = publicOrigins.find((origin) => isSameHost(hostOfAddress(origin)!, host));
   return same ?? publicOrigins[0] ?? `${scheme}://${host}`;
 }
 

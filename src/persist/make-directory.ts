@@ -3,28 +3,29 @@ import { dirname } from 'node:path';
 import { codeOf } from './disk.ts';
 
 /** Logs are private to their owner. */
-const DIRECTORY_MODE = 0o700;
+const PRIVATE = 0o700;
 
 /**
- * Creates a directory and its parents. Replaces the `recursive` option of Node, which never returns if an existing
- * directory refuses new entries with ENOENT, as `/proc` does.
+ * Creates a directory and its missing parents. An existing directory keeps its mode. Replaces the `recursive` option of
+ * Node, which never returns if an existing directory refuses new entries with ENOENT, as `/proc` does.
  *
+ * @param mode the mode of created directories, less the umask
  * @throws errors of the disk
  */
-export async function makeDirectory(path: string): Promise<void> {
+export async function makeDirectory(path: string, mode = PRIVATE): Promise<void> {
   try {
-    await makeOne(path);
+    await makeOne(path, mode);
   } catch (error) {
     const above = dirname(path);
     if (codeOf(error) !== 'ENOENT' || above === path) throw error;
-    await makeDirectory(above);
-    await makeOne(path);
+    await makeDirectory(above, mode);
+    await makeOne(path, mode);
   }
 }
 
-async function makeOne(path: string): Promise<void> {
+async function makeOne(path: string, mode: number): Promise<void> {
   try {
-    await mkdir(path, { mode: DIRECTORY_MODE });
+    await mkdir(path, { mode });
   } catch (error) {
     const there = await stat(path).catch(() => undefined);
     if (there?.isDirectory() !== true) throw error;

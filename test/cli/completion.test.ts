@@ -216,6 +216,12 @@ describe('completion --install', () => {
     expect(run.err.text).toContain(told);
   });
 
+  it.runIf(process.platform === 'linux')('fails at once where no directory can be made, as below /proc', async () => {
+    const run = cli(['completion', 'bash', '--install'], { env: { HOME: '/proc/streamfs' } });
+    expect(await run.code).toBe(EXIT.usage.code);
+    expect(run.err.text).toContain('cannot write /proc/streamfs/.local/share/');
+  });
+
   it('leaves a file alone that holds something else', async () => {
     const file = join(home, '.zfunc', '_streamfs');
     await mkdir(join(home, '.zfunc'));

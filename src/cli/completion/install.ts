@@ -1,6 +1,7 @@
 /** Installs a completion script where the shell looks for it. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { makeDirectory } from '../../persist/make-directory.ts';
 import { UsageError } from '../exit-codes.ts';
 import { SCRIPTS, SHELLS, type Shell } from './scripts.ts';
 
@@ -15,6 +16,9 @@ export function shellOf(env: NodeJS.ProcessEnv): Shell {
   const which = name === '' ? '$SHELL is not set' : `$SHELL is ${name}`;
   throw new UsageError(`${which}: say which shell: ${SHELLS.map((each) => `streamfs completion ${each}`).join(', ')}`);
 }
+
+/** Less the umask: others may read a completion. */
+const DIRECTORY_MODE = 0o777;
 
 /** Installs it for the user. Returns the file, and the next step for the user. */
 export async function install(shell: Shell, env: NodeJS.ProcessEnv): Promise<{ file: string; next: string }> {
@@ -31,7 +35,7 @@ export async function install(shell: Shell, env: NodeJS.ProcessEnv): Promise<{ f
     throw new UsageError(`${file} exists and is not a completion of streamfs: move it away first`);
   }
   try {
-    await mkdir(dirname(file), { recursive: true });
+    await makeDirectory(dirname(file), DIRECTORY_MODE);
     await writeFile(file, SCRIPTS[shell]);
   } catch (error) {
     throw new UsageError(`cannot write ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);

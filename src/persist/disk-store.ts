@@ -87,6 +87,8 @@ export interface DiskStoreOptions {
   /** Size of the cache of blocks read back, and the budget that it is charged to. */
   maxCache: number;
   memory?: MemoryBudget | undefined;
+  /** Called before each group commit: whether the directory still belongs to this process. Default: it does. */
+  ownsDirectory?: (() => boolean | Promise<boolean>) | undefined;
 }
 
 export const DEFAULT_SIZES = {
@@ -185,6 +187,8 @@ export class DiskStore implements LogStore, DamageListener {
   #next: GroupCommit | undefined;
   /** The last group commit failed and is being retried in new files. */
   #isSecondTry = false;
+  /** The directory belongs to another process. */
+  #hasGivenUp = false;
   /** Segments that take no further writes, after a write to them has failed. */
   readonly #sealed = new WeakSet<Segment>();
   #running: Promise<void> | undefined;
@@ -404,6 +408,7 @@ export class DiskStore implements LogStore, DamageListener {
 
   /** Writes all changes since the last group commit. After a failure they are retried with the next one. */
   async #commitGroup(only?: (log: LoggedStream) => boolean): Promise<boolean> {
+    if (!(await this.#verifyOwner())) return false;
     const commit = this.#next ?? newGroupCommit();
     this.#next = undefined;
     let logs = [...this.#dirty];
@@ -435,6 +440,13 @@ export class DiskStore implements LogStore, DamageListener {
     for (const log of logs) log.stream.logChanged();
     this.#wakeWriters();
     return true;
+  }
+
+  /** Returns false, and writes nothing from then on, once the directory belongs to another process. */
+  async #verifyOwner(): Promise<boolean> {
+    if (!this.#hasGivenUp && (await (this.#options.ownsDirectory?.() ?? true))) return true;
+    if (!this.#hasGivenUp) this.giveUp('another process has taken its directory');
+    return false;
   }
 
   /** Takes the changes to a stream. Synchronous, so that they are consistent. */
@@ -713,6 +725,7 @@ export class DiskStore implements LogStore, DamageListener {
 
   /** Stops all writes: the directory may belong to another process now. */
   giveUp(reason: string): void {
+    this.#hasGivenUp = true;
     this.#setFault(createError('DISK_FAILED', { directory: this.#disk.name, reason }));
   }
 
@@ -773,6 +786,7 @@ export class DiskStore implements LogStore, DamageListener {
       }
       if (!(await this.#commitGroup())) return;
       await allocateReserve(this.#disk);
+      if (this.#hasGivenUp) return;
       this.fault = undefined;
       this.#options.logger.info('the log can be written again', { directory: this.#disk.name });
       this.#wakeWriters();
@@ -959,7 +973,7 @@ export class DiskStore implements LogStore, DamageListener {
       this.fault = undefined;
     await this.#checkpoint;
     try {
-      if (this.fault === undefined) await this.#closeCleanly();
+      if (this.fault === undefined && (await this.#verifyOwner())) await this.#closeCleanly();
     } catch (error) {
       this.#setFault(this.#faultOf(error));
     }

@@ -36,6 +36,7 @@ export class PersistedStreams {
       const maxBacklog = Math.min(DEFAULT_SIZES.maxBacklog, maxMemory / 8);
       store = await DiskStore.open({
         disk: new NodeDisk(directory),
+        ownsDirectory: () => lock.isHeld(),
         ...{ sync, boot: bootId(), logger, retention, maxAge, maxTotal },
         ...DEFAULT_SIZES,
         maxBacklog,
@@ -44,7 +45,8 @@ export class PersistedStreams {
       });
       return new PersistedStreams(store, lock);
     } catch (error) {
-      await lock.release();
+      // The mount fails for the first reason.
+      await lock.release().catch(() => undefined);
       throw error;
     }
   }

@@ -19,6 +19,12 @@ import { ChargedBuffers } from './shared-buffers.ts';
 /** The share of the limit that fixed memory may use. */
 const FIXED_SHARE = 5 / 8;
 
+/**
+ * The share of the limit that fixed memory may use at startup. The rest of its share remains for connections, so that
+ * the server can be reached.
+ */
+const STARTUP_SHARE = 1 / 2;
+
 /** The smallest budget, in bytes: a quarter of a smaller one would not hold the largest slab. */
 export const MIN_BUDGET = 2 * 1024 * 1024;
 
@@ -45,8 +51,8 @@ export interface MemoryHolder {
 }
 
 export class MemoryLedger implements MemoryBudget {
-  /** Bytes; Infinity for no limit. */
-  readonly limit: number;
+  /** Bytes; Infinity for no limit. Only {@link takeRequired} raises it. */
+  limit: number;
   /** Fixed memory with several holders. */
   readonly shared = new ChargedBuffers(this);
   /** Bytes of memory that only its owner can release. */
@@ -83,6 +89,25 @@ export class MemoryLedger implements MemoryBudget {
     this.fixed += bytes;
     this.notePeak();
     return true;
+  }
+
+  /**
+   * Reserves fixed memory that cannot be refused, such as that of streams on disk. If that takes more than the share of
+   * startup, raises the limit accordingly. Returns whether the limit was raised.
+   */
+  takeRequired(bytes: number): boolean {
+    const required = (this.fixed + bytes) / STARTUP_SHARE;
+    const isRaised = required > this.limit;
+    if (isRaised) this.limit = required;
+    this.makeRoom(bytes);
+    this.fixed += bytes;
+    this.notePeak();
+    return isRaised;
+  }
+
+  /** Whether so many more bytes of fixed memory leave enough free at startup. */
+  fitsAtStartup(bytes: number): boolean {
+    return this.fixed + bytes <= this.limit * STARTUP_SHARE;
   }
 
   /** Releases fixed memory. */

@@ -277,18 +277,30 @@ export class Producers {
   }
 
   /**
-   * Restores producers as idle. If memory runs short, earlier ones are forgotten.
+   * Restores producers as idle, as far as there is room. The others are forgotten, longest idle first, and those without
+   * a partly applied append before the rest.
    *
-   * @throws MEMORY_LIMIT if there is no room for a single one
+   * @param hasRoom whether there is room for one more, in addition to the budget's own rule
+   * @returns how many were forgotten for lack of room
    */
-  restore(records: readonly ProducerRecord[], forgottenTo: number): void {
+  restore(records: readonly ProducerRecord[], forgottenTo: number, hasRoom: () => boolean = () => true): number {
     this.forgottenTo = Math.max(this.forgottenTo, forgottenTo);
-    for (const { id, epoch, expected, applied, endOffset } of records) {
-      this.makeRoom();
+    // The later the last byte of a producer in the stream, the shorter it has been idle.
+    const byIdleTime = records.toSorted(
+      (one, other) => Number(one.applied > 0) - Number(other.applied > 0) || one.endOffset - other.endOffset,
+    );
+    let forgotten = byIdleTime.length;
+    while (forgotten > 0 && hasRoom() && this.memory?.tryTake(PRODUCER_COST) !== false) forgotten--;
+    for (const [index, { id, epoch, expected, applied, endOffset }] of byIdleTime.entries()) {
+      if (index < forgotten) {
+        this.forgottenTo = Math.max(this.forgottenTo, endOffset);
+        continue;
+      }
       const state: ProducerState = { id, epoch, expected, applied, endOffset, idleSince: 0, attempt: undefined };
       this.states.set(id, state);
       this.becomeIdle(state, applied > 0);
     }
+    return forgotten;
   }
 
   /** Supersedes the running attempt of a producer, if any. */

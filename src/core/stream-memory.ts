@@ -38,7 +38,8 @@ export function requireMemoryFor(budget: MemoryLedger, name: string | undefined,
   if (!budget.canHold(bytes + costOf(name))) throw limitReached('MEMORY_LIMIT', 'memory', budget.limit);
 }
 
-function costOf(name: string | undefined): number {
+/** The fixed charge of a stream with a name, in bytes. */
+export function costOf(name: string | undefined): number {
   return STREAM_COST + NAME_COST * (name?.length ?? 0);
 }
 

@@ -87,18 +87,19 @@ export class StreamFileSystem extends StreamFiles {
   /**
    * Opens a file system with its persisted streams.
    *
-   * @throws as {@link PersistedStreams.open}; MEMORY_LIMIT
+   * @throws as {@link PersistedStreams.open}
    */
   static async open(settings: Settings, context: Context, clock: Clock = systemClock): Promise<StreamFileSystem> {
     const { persist } = settings;
     if (persist === undefined) return new StreamFileSystem(settings, context, clock);
     const persisted = await PersistedStreams.open(persist, context.logger, context.memory);
+    const fileSystem = new StreamFileSystem(settings, context, clock, persisted);
     try {
-      const fileSystem = new StreamFileSystem(settings, context, clock, persisted);
       await restoreStreams(persisted, fileSystem.restoreTarget());
       return fileSystem;
     } catch (error) {
-      await persisted.close();
+      // The mount fails for the first reason.
+      await fileSystem.shutdown().catch(() => undefined);
       throw error;
     }
   }

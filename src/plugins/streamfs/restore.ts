@@ -1,6 +1,17 @@
-/** Restores persisted streams at startup, without their bytes, which are read on demand. */
+/**
+ * Restores persisted streams at startup, without their bytes, which are read on demand. Lack of memory never fails the
+ * startup and never loses a stream: see docs/adr/0110-restore-all-streams-when-memory-is-short.md.
+ */
 import type { MemoryBudget } from '../../core/index.ts';
-import { type Producers, RingStream, type StreamFormat } from '../../core/internal.ts';
+import {
+  internalOf,
+  type MemoryLedger,
+  PRODUCER_COST,
+  type Producers,
+  RingStream,
+  type StreamFormat,
+  streamCost,
+} from '../../core/internal.ts';
 import type { PluginLogger, StreamSettingsInForce } from '../../fs/index.ts';
 import { formatFor } from '../../media/index.ts';
 import { type KnownStream, Pause } from '../../persist/index.ts';
@@ -27,7 +38,7 @@ export interface RestoreTarget {
   countExpired(settings: StreamSettingsInForce): void;
 }
 
-/** @throws MEMORY_LIMIT; errors of the disk */
+/** @throws errors of the disk */
 export async function restoreStreams(persisted: PersistedStreams, target: RestoreTarget): Promise<void> {
   await new Restoration(persisted, target).run();
 }
@@ -35,26 +46,67 @@ export async function restoreStreams(persisted: PersistedStreams, target: Restor
 class Restoration {
   private readonly persisted: PersistedStreams;
   private readonly target: RestoreTarget;
+  private readonly ledger: MemoryLedger | undefined;
+  /** Memory reserved for streams that are not recreated yet, in bytes. */
+  private reserved = 0;
+  /** Streams with a format, which are restored last, because their newest bytes are read. */
+  private readonly formatted: { entry: Entry; format: StreamFormat; known: KnownStream }[] = [];
   /** The recovered forks, with the paths of their sources. */
   private readonly forks = new Map<Entry, string[]>();
+  /** The restored streams that have had producers. */
+  private readonly withProducers: { entry: Entry; known: KnownStream }[] = [];
 
   constructor(persisted: PersistedStreams, target: RestoreTarget) {
     this.persisted = persisted;
     this.target = target;
+    this.ledger = target.memory === undefined ? undefined : internalOf(target.memory);
   }
 
   async run(): Promise<void> {
-    const { persisted } = this;
+    this.reserve();
+    try {
+      await this.restoreAll();
+    } catch (error) {
+      for (const { entry } of this.formatted) entry.stream.end('shutdown');
+      throw error;
+    } finally {
+      this.ledger?.give(this.reserved);
+    }
+    this.restoreProducers();
+  }
+
+  /** Reserves memory for all streams before anything else can take it. */
+  private reserve(): void {
+    const { ledger, persisted } = this;
+    if (ledger === undefined) return;
+    let streams = 0;
+    for (const known of persisted.store.found) {
+      streams++;
+      this.reserved += this.costOf(known);
+    }
+    if (!ledger.takeRequired(this.reserved)) return;
+    this.target.logger.warn('server.max_memory has no room for the streams on disk, so the limit is raised', {
+      streams,
+      limit: ledger.limit,
+    });
+  }
+
+  private costOf({ identity }: KnownStream): number {
+    return streamCost(this.target.prefix + identity.path);
+  }
+
+  private async restoreAll(): Promise<void> {
+    const { formatted, persisted } = this;
     const { expiry, logger, memory, table } = this.target;
     const pause = new Pause();
     let expired = 0;
-    const formatted: { entry: Entry; format: StreamFormat; known: KnownStream }[] = [];
     for (const known of [...persisted.store.found]) {
       if (pause.isDue) await pause.take();
       const entry = this.recreate(known);
       if (entry === undefined) continue;
       if (expiry.isOver(entry.settings, Math.max(known.modifiedAt, entry.activeAt))) {
         persisted.discard(known);
+        entry.stream.end('expired');
         this.forks.delete(entry);
         this.target.countExpired(entry.settings);
         expired++;
@@ -80,6 +132,10 @@ class Restoration {
   /** Recreates a recovered stream without its bytes; returns undefined if the stream is to be discarded. */
   private recreate(known: KnownStream): Entry | undefined {
     const { prefix, rules } = this.target;
+    // The stream takes its memory itself, in the same turn.
+    const cost = this.costOf(known);
+    this.ledger?.give(cost);
+    this.reserved -= cost;
     const facts: PersistedFacts = known.facts === '' ? {} : JSON.parse(known.facts);
     if (facts.store?.isCopying === true) {
       this.persisted.discard(known);
@@ -110,8 +166,21 @@ class Restoration {
     expiry.watch(entry, settings, Math.max(known.modifiedAt, entry.activeAt));
     this.persisted.adopt(known, entry, rules.ofMount);
     sums.joined(stream);
-    const { forgottenTo, producers } = known;
-    if (producers.length > 0 || forgottenTo > 0) this.target.producersOf(entry).restore(producers, forgottenTo);
+    if (known.producers.length > 0 || known.forgottenTo > 0) this.withProducers.push({ entry, known });
+  }
+
+  /** If memory is short, the producers of streams that have not been written to for longest are forgotten. */
+  private restoreProducers(): void {
+    const { ledger, target } = this;
+    const hasRoom = () => ledger === undefined || ledger.fitsAtStartup(PRODUCER_COST);
+    let forgotten = 0;
+    for (const { entry, known } of this.withProducers.sort((a, b) => b.known.modifiedAt - a.known.modifiedAt)) {
+      forgotten += target.producersOf(entry).restore(known.producers, known.forgottenTo, hasRoom);
+    }
+    if (forgotten === 0) return;
+    target.logger.warn('producers were forgotten at startup, because server.max_memory has no room for them', {
+      producers: forgotten,
+    });
   }
 
   /** Reserves the names of sources that are gone. */

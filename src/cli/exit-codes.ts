@@ -9,7 +9,7 @@ export const EXIT = {
   refused: {
     code: 4,
     meaning:
-      'refused: not permitted, or in conflict with the current state (ended, exists, no longer retained); disconnected: too slow',
+      'refused: not permitted, or in conflict with the current state (ended, exists, offset no longer retained or beyond the end); disconnected: too slow',
   },
   unreachable: { code: 5, meaning: 'no server could be reached' },
   cut: { code: 6, meaning: 'the connection was cut, or the server shut down, and the work is not complete' },
@@ -68,6 +68,7 @@ const BY_STATUS: Readonly<Record<number, keyof typeof EXIT>> = {
   404: 'notFound',
   409: 'refused',
   410: 'refused',
+  416: 'refused',
 };
 
 /** Refusals of the arguments themselves: a retry with the same arguments would fail in the same way. */
@@ -75,6 +76,8 @@ const WRONG_ARGUMENTS: ReadonlySet<string> = new Set([
   'CONFIG_INVALID',
   'INVALID_PARAMETER',
   'INVALID_PATH',
+  'PARAMETER_REQUIRED',
+  'PATH_REQUIRED',
   'PATH_TOO_DEEP',
   'PATH_TOO_LONG',
   'PLUGIN_INVALID',

@@ -27,6 +27,7 @@ import { type DurableStreamsOptions, durableStreamRoutes } from './durable-strea
 import { ENCODINGS, type Encoding } from './encoding/index.ts';
 import { FastPathConnection } from './fast-path/connection.ts';
 import type { FastPathHost } from './fast-path/host.ts';
+import { refuseConditions } from './http/conditional.ts';
 import { allowOrigin, preflightHeaders, varyLine } from './http/cors.ts';
 import { logRequest, RequestExchange } from './http/exchange.ts';
 import { RESPONSE_HEADERS } from './http/headers.ts';
@@ -428,6 +429,7 @@ class HttpServer implements StreamFSServer {
     }
     this.#claim(exchange, caller);
     exchange.begin(route, params, query, caller);
+    if (route.method !== 'GET' && route.evaluatesConditions !== true) refuseConditions(req.headers);
     await checkBody(req, route, this.#limits.values.bodyTimeout);
     if (method === 'HEAD' && route.head) await route.head(exchange);
     else await route.handle(exchange);

@@ -79,6 +79,9 @@ describe('arguments', () => {
     [404, 'STREAM_NOT_FOUND', EXIT.notFound],
     [409, 'STREAM_CLOSED', EXIT.refused],
     [410, 'OFFSET_GONE', EXIT.refused],
+    [416, 'OFFSET_BEYOND_END', EXIT.refused],
+    [400, 'PATH_REQUIRED', EXIT.usage],
+    [400, 'PARAMETER_REQUIRED', EXIT.usage],
     [501, 'NOT_SUPPORTED', EXIT.failed],
   ])('the status %d, %s, has its exit code', async (status, code, exit) => {
     const server = await fakeServer((_request, response) => refuse(response, status, code));

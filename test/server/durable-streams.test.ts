@@ -540,6 +540,7 @@ describe('Durable Streams: conditions', () => {
       ['POST', 'If-Match', `"${next}"`],
       ['POST', 'If-None-Match', '*'],
       ['POST', 'Content-Range', 'bytes 0-2/3'],
+      ['POST', 'If-Unmodified-Since', 'Thu, 26 Nov 2026 12:00:00 GMT'],
       ['PUT', 'If-Match', etag],
       ['PUT', 'If-None-Match', etag],
       ['PUT', 'Stream-Expected-Offset', next],

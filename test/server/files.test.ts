@@ -23,6 +23,45 @@ describe('files', () => {
     expect((await call('GET', '/files?path=/mem/a')).status).toBe(404);
   });
 
+  it.each([
+    ['If-Match', '"x"', 'generation='],
+    ['If-None-Match', '*', 'POST /files'],
+    ['If-Unmodified-Since', 'Thu, 26 Nov 2026 12:00:00 GMT', 'generation='],
+    ['Content-Range', 'bytes 2-4/5', 'offset='],
+  ])(
+    'a request that changes something refuses %s, which it would otherwise seem to have checked',
+    async (name, value, instead) => {
+      const server = await start({ mounted: { '/mem': 'memfs', '/s': 'streamfs' } });
+      const { call } = server;
+      await put(server, '/mem/a', 'hello');
+      await put(server, '/s/a', 'hello');
+      const headers = { [name]: value };
+      for (const [method, target, body] of [
+        ['PUT', '/files?path=/mem/a', 'other'],
+        ['PUT', '/files?path=/s/a', 'other'],
+        ['POST', '/write?path=/s/a', 'other'],
+        ['POST', '/files?path=/mem/new', undefined],
+        ['POST', '/truncate?path=/mem/a&size=0', undefined],
+        ['POST', '/end?path=/s/a', undefined],
+        ['DELETE', '/files?path=/mem/a', undefined],
+        ['DELETE', '/directories?path=/mem/a', undefined],
+      ] as const) {
+        const refused = await call(method, target, body === undefined ? { headers } : { headers, body });
+        expect([method, target, refused.status, refused.json().code]).toEqual([
+          method,
+          target,
+          400,
+          'INVALID_PARAMETER',
+        ]);
+        expect(refused.json().error).toMatch(new RegExp(`^invalid ${name} parameter: .*${instead}`));
+      }
+      // Nothing has changed, and a read ignores it.
+      expect((await call('GET', '/files?path=/mem/a', { headers })).text).toBe('hello');
+      expect((await call('GET', '/files?path=/s/a&snapshot=true', { headers })).text).toBe('hello');
+      expect((await put(server, '/s/a', '!')).status).toBe(200);
+    },
+  );
+
   it('contract 73: creating an existing file is 409', async () => {
     const { call } = await start();
     await call('POST', '/files?path=/mem/a');

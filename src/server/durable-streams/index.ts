@@ -64,6 +64,7 @@ export function durableStreamRoutes(options: DurableStreamsOptions): readonly Du
         errors: WRITE_ERRORS,
         body: 'content',
         parameters: [],
+        evaluatesConditions: true,
         handle: (exchange) => create(exchange, options),
       },
       {
@@ -79,6 +80,7 @@ export function durableStreamRoutes(options: DurableStreamsOptions): readonly Du
         errors: WRITE_ERRORS,
         body: 'content',
         parameters: [],
+        evaluatesConditions: true,
         handle: append,
         openAppend,
       } satisfies DurableAppendRoute,
@@ -122,6 +124,7 @@ export function durableStreamRoutes(options: DurableStreamsOptions): readonly Du
         permission: 'admin',
         answers: [{ status: 204, description: 'It was removed.' }],
         parameters: [],
+        evaluatesConditions: true,
         handle: remove,
       },
     ];

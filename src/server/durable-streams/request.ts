@@ -118,6 +118,7 @@ export function expectedEndOf(headers: IncomingHttpHeaders): ((stream: Stream) =
 const CONDITIONS = {
   'If-Match': { instead: `use ${H.expectedOffset} for an append` },
   'If-None-Match': { instead: 'use * to create a stream, and an ETag to read one' },
+  'If-Unmodified-Since': { instead: `use ${H.expectedOffset} for an append` },
   [H.expectedOffset]: { instead: 'it is for appends' },
   'Content-Range': { instead: 'a body is appended as a whole' },
 } as const;

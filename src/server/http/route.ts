@@ -54,6 +54,8 @@ export interface Route {
   readonly link?: LinkPermission | undefined;
   /** Whether a browser may navigate here from a page of any origin: the route only reads. Default: no. */
   readonly navigable?: true | undefined;
+  /** Whether the route evaluates conditional headers itself. Default: they are refused, except for GET. */
+  readonly evaluatesConditions?: true | undefined;
   /** Whether the route accepts an upgrade to WebSocket. Default: the offer is ignored. */
   readonly takesOffer?: true | undefined;
   /** The path of the requested file, if it is not in the query. It is then added to the query. */

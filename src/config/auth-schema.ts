@@ -18,7 +18,17 @@ const path = parsedWith(z.string(), (text) => {
   });
 });
 
-const token = z
+/** Keys of `limits` of a token. */
+export const tokenLimits = z.strictObject({
+  connections: part.optional().describe('Its connections.'),
+  handles: part.optional().describe('Its open handles.'),
+  readers: part.optional().describe('Its live reads.'),
+  searches: part.optional().describe('Its searches at once.'),
+  streams: part.optional().describe('Streams that it has created.'),
+});
+
+/** Keys of an item of `server.tokens`. */
+export const token = z
   .strictObject({
     name: z.string().min(1).describe('Its name in errors and logs.'),
     token: z.string().optional().describe('The token itself, at least 16 characters.'),
@@ -27,14 +37,7 @@ const token = z
       .array(z.enum(['read', 'write', 'admin']))
       .min(1)
       .describe('The rights that it grants.'),
-    limits: z
-      .strictObject({
-        connections: part.optional().describe('Its connections.'),
-        handles: part.optional().describe('Its open handles.'),
-        readers: part.optional().describe('Its live reads.'),
-        searches: part.optional().describe('Its searches at once.'),
-        streams: part.optional().describe('Streams that it has created.'),
-      })
+    limits: tokenLimits
       .optional()
       .describe('Its limits, instead of `server.limits.token_…`: a number or a share, 0 for any number.'),
     paths: z
@@ -75,7 +78,7 @@ export const access = {
     .describe('Who may do what. With tokens, every request needs one; without, none does.'),
   links: links.prefault({}).describe('Signed links, which are valid for one path without a token.'),
   allowed_hosts: z
-    .array(z.string().min(1))
+    .array(parsedWith(z.string(), hostOf))
     .prefault([])
     .describe(
       'Host names that a server on loopback answers to, in addition to `127.0.0.0/8`, `[::1]` and `localhost`.',
@@ -109,6 +112,15 @@ function withoutDefaults(limits: TokenLimits): TokenLimits {
     searches: of('searches'),
     streams: of('streams'),
   };
+}
+
+/** Accepts only what a Host header can match: a name or an address, without the port. */
+function hostOf(text: string): string {
+  const isHost = text.startsWith('[') ? /^\[[0-9a-f:.]+\]$/i.test(text) : /^[^\s/:@?#*[\]\\]+$/.test(text);
+  if (isHost) return text;
+  throw createError('CONFIG_INVALID', {
+    reason: `invalid host: ${JSON.stringify(text.slice(0, 100))} (expected a name or an address without scheme and port, such as streams.example or [fd00::1])`,
+  });
 }
 
 function tokenOf({

@@ -110,6 +110,8 @@ function textOf(issue: Issue, value: unknown): string {
       const allowed = issue.values.map(String);
       return `must be one of ${allowed.join(', ')}, not ${shown(value)}`;
     }
+    case 'too_small':
+      return issue.origin === 'array' || issue.origin === 'string' ? 'must not be empty' : issue.message;
     default:
       return issue.message;
   }

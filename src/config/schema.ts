@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { createError } from '../errors/index.ts';
 import { formatDuration, parseDuration, parseSize } from '../units/index.ts';
 import { parseAddress } from './address.ts';
-import { access, links } from './auth-schema.ts';
+import { access, links, token, tokenLimits } from './auth-schema.ts';
 import { DEFAULT_SERVER, LOG_FORMATS, LOG_LEVELS, SHARED_READS } from './defaults.ts';
 import { durableStreams, durableStreamsSetting } from './durable-streams.ts';
 import { bounds, limits } from './limits-schema.ts';
@@ -114,6 +114,9 @@ const SECTIONS = { limits, links, tls, cors, durable_streams: durableStreams };
 /** The keys that a mapping at `path` may have, for suggestions. */
 export function knownKeys(path: readonly PropertyKey[]): readonly string[] {
   if (path.length === 0) return Object.keys(schema.shape);
+  if (path[0] === 'server' && path[1] === 'tokens') {
+    return Object.keys((path[3] === 'limits' ? tokenLimits : token).shape);
+  }
   if (path[0] === 'server') return Object.keys((SECTIONS[path[1] as keyof typeof SECTIONS] ?? server).shape);
   return Object.keys(typeof path[1] === 'number' ? named.shape : instance.shape);
 }

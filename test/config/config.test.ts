@@ -289,7 +289,45 @@ describe('signed links', () => {
   });
 });
 
+describe('allowed hosts', () => {
+  const hosts = (text: string) => parseConfig(`server: {allowed_hosts: [${text}]}`, 'c.yaml').server.allowedHosts;
+
+  it('are names and addresses without a port', () => {
+    const written = ['devbox', 'streams.example', '192.0.2.7', '[fd00::1]'];
+    expect(hosts(written.map((host) => `"${host}"`).join(', '))).toEqual(written);
+  });
+
+  it.each(['http://streams.example', 'streams.example:8080', 'fd00::1', '[fd00::1]:80', 'a b', '*.example', ''])(
+    '%j, which no Host header could match, is refused',
+    (host) => {
+      expect(() => hosts(JSON.stringify(host))).toThrow(
+        `c.yaml:1: server.allowed_hosts[0]: invalid host: ${JSON.stringify(host)} (expected a name or an address without`,
+      );
+    },
+  );
+});
+
 describe('errors', () => {
+  it.each([
+    [
+      'grants: []',
+      'server.tokens[0].grants: unknown key (known are: name, token, token_sha256, rights, limits, paths)',
+    ],
+    ['limits: {conections: 3}', "server.tokens[0].limits.conections: unknown key (did you mean 'connections'?)"],
+    ['rights: [], paths: []', 'server.tokens[0].rights: must not be empty'],
+    ['name: ""', 'server.tokens[0].name: must not be empty'],
+  ])('in a token, %s, name its keys and what would be right', (wrong, told) => {
+    const given = {
+      name: 'name: a',
+      rights: 'rights: [read]',
+      paths: 'paths: [/x]',
+      token: 'token: a-long-enough-one',
+    };
+    const others = Object.entries(given).filter(([key]) => !wrong.includes(`${key}: `));
+    const text = `server: {tokens: [{${[...others.map(([, entry]) => entry), wrong].join(', ')}}]}`;
+    expect(() => parseConfig(text, 'c.yaml')).toThrow(told);
+  });
+
   it('name the file, the line, the key, what was wrong and what would be right', () => {
     const text = `server:
   address: nowhere

@@ -2,6 +2,7 @@
  * Errors in terms of the command line. The server names parameters and headers; the user of a command needs the option,
  * the variable or the command that helps.
  */
+import { withAbsolutePath } from '../protocol/index.ts';
 import type { CommandContext } from './context.ts';
 import { ExitError, exitOf } from './exit-codes.ts';
 
@@ -23,7 +24,9 @@ const withHint =
 const EXPLANATIONS: Readonly<Record<string, Explain>> = {
   USE_STREAM_MODE: withHint('add --stream'),
   DEVICE_HAS_NO_END: () => 'this device has no end: add --stream, and end it with head -c or the like',
-  PRODUCERS_NOT_SUPPORTED: () => 'this is not a stream: leave out --stream',
+  PRODUCERS_NOT_SUPPORTED: () =>
+    'this is not a stream: leave out --stream, --ring and the like, or use a path on a streamfs mount',
+  STREAM_CLOSED: withHint('it was ended; to write it again, remove it first: streamfs rm'),
   PRODUCER_LIMIT: ({ details }) =>
     `too many writers at once: ${details.max} are allowed for each stream; --no-retry writes without being counted`,
   STREAM_RECREATED: () => 'the stream was removed and created again meanwhile',
@@ -55,16 +58,21 @@ const EXPLANATIONS: Readonly<Record<string, Explain>> = {
   INTERNAL: withHint("the server's log says more"),
 };
 
-/** Replaces the text of `error` by one about commands and options, with the same exit code. */
-export async function explained(error: unknown, context: CommandContext): Promise<unknown> {
+/**
+ * Replaces the text of `error` by one about commands and options, with the same exit code.
+ *
+ * @param path the path that the command was given, which the error names in full
+ */
+export async function explained(error: unknown, context: CommandContext, path?: string): Promise<unknown> {
   if (context.signal.aborted || !isFailure(error)) return error;
   const text = await textOf(error, context);
-  return text === undefined ? error : new ExitError(exitOf(error), text, { cause: error });
+  const named = path === undefined ? text : withAbsolutePath(text, `/${path.split('/').filter(Boolean).join('/')}`);
+  return named === error.message ? error : new ExitError(exitOf(error), named, { cause: error });
 }
 
-async function textOf(failure: Failure, context: CommandContext): Promise<string | undefined> {
+async function textOf(failure: Failure, context: CommandContext): Promise<string> {
   const explain = Object.hasOwn(EXPLANATIONS, failure.code) ? EXPLANATIONS[failure.code] : undefined;
-  return await explain?.(failure, context);
+  return (await explain?.(failure, context)) ?? failure.message;
 }
 
 function isFailure(error: unknown): error is Error & Failure {

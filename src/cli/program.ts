@@ -42,7 +42,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
         exitCode = (await work(context, ...(given.slice(0, -1) as Args))) ?? EXIT.ok.code;
         await context.flush();
       } catch (error) {
-        throw await explained(error, context);
+        throw await explained(error, context, onlyPath(given));
       } finally {
         context.close();
       }
@@ -305,6 +305,12 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     if (examples !== undefined) command.addHelpText('after', examplesHelp(examples));
   }
   return { command: program, exitCode: () => exitCode };
+}
+
+/** The first argument of a command, if it has no others of its kind: of commands that take a path, that is the path. */
+function onlyPath([first]: readonly unknown[]): string | undefined {
+  const [path, ...others] = Array.isArray(first) ? (first as unknown[]) : [first];
+  return typeof path === 'string' && others.length === 0 ? path : undefined;
 }
 
 /** The commands in help, manual and reference: without the hidden ones and `help` itself. */

@@ -2,6 +2,7 @@
  * One run of the command line, from arguments to exit code, independent of the process. Every failure of a command is
  * handled here: one line on standard error, and a code from the table.
  */
+import type { Command } from 'commander';
 import { version } from '../app/version.ts';
 import { BrokenPipeError, EXIT, exitCodeOf, InterruptedError } from './exit-codes.ts';
 import { type CliIo, Messages } from './io.ts';
@@ -29,7 +30,7 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
     });
   }
   try {
-    await command.parseAsync(given, { from: 'user' });
+    await command.parseAsync(withoutUnknownTopic(given, command), { from: 'user' });
     return exitCode();
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok.code : EXIT.usage.code;
@@ -39,4 +40,19 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
     if (!quiet) messages.error(failure instanceof Error ? failure.message : String(failure));
     return exitCodeOf(failure);
   }
+}
+
+/**
+ * Commander answers `help` of an unknown command with the whole help and no error. Without the word `help` it reports
+ * the unknown command, with a suggestion.
+ */
+function withoutUnknownTopic(given: readonly string[], { commands }: Command): readonly string[] {
+  const [help, topic] = given;
+  const isUnknown =
+    help === 'help' &&
+    topic !== undefined &&
+    topic !== 'help' &&
+    !topic.startsWith('-') &&
+    commands.every((command) => command.name() !== topic);
+  return isUnknown ? given.slice(1) : given;
 }

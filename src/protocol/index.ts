@@ -1,6 +1,7 @@
 /**
  * The names and formats on the wire, defined once for the server, the client, the command line and the documentation.
  */
+export * from './absolute-path.ts';
 export * from './content-types.ts';
 export * from './durable-streams.ts';
 export * from './frames.ts';

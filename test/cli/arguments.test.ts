@@ -11,6 +11,7 @@ describe('arguments', () => {
     [[], /Usage: streamfs/],
     [['nonsense'], /unknown command 'nonsense'/],
     [['catt', '/a'], /Did you mean cat\?/],
+    [['help', 'catt'], /^streamfs: unknown command 'catt'\n.*Did you mean cat\?/],
     [['cat'], /missing required argument 'path'/],
     [['cat', '/a', '/b'], /too many arguments/],
     [['cat', '--streem', '/a'], /unknown option '--streem'/],

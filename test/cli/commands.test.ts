@@ -174,7 +174,7 @@ describe('commands', () => {
     expect(await cli(['touch', '/streamfs/a', '/streamfs/b'], { url }).code).toBe(0);
     const removing = cli(['rm', '/streamfs/a', '/streamfs/none', '/streamfs/b'], { url });
     expect(await removing.code).toBe(EXIT.notFound.code);
-    expect(removing.err.text).toBe('streamfs: /streamfs/none: stream not found: /none\n');
+    expect(removing.err.text).toBe('streamfs: /streamfs/none: stream not found: /streamfs/none\n');
     const left = cli(['ls', '/streamfs'], { url });
     await left.code;
     expect(left.out()).toBe('README\n');

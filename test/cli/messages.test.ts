@@ -38,7 +38,9 @@ describe('errors in the words of the command line', () => {
     const { url } = await realServer();
     expect(await said(['write', '/memfs/f'], { url, input: 'abc' })).toEqual(['', EXIT.ok.code]);
     const refused = await said(['write', '--stream', '/memfs/f'], { url });
-    expect(refused).toEqual(['this is not a stream: leave out --stream', EXIT.failed.code]);
+    const told = 'this is not a stream: leave out --stream, --ring and the like, or use a path on a streamfs mount';
+    expect(refused).toEqual([told, EXIT.failed.code]);
+    expect(await said(['exec', '/memfs/f', '--', 'true'], { url })).toEqual([told, EXIT.failed.code]);
     expect(Buffer.from(await new StreamFSClient({ url }).read('/memfs/f')).toString()).toBe('abc');
   });
 

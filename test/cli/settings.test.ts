@@ -44,12 +44,12 @@ describe('contract 98: settings of a stream, by the command line', () => {
     const refused = cli(['write', '/streamfs/x', '--ring', '1MB', '--type', 'audio/ogg'], { url, input: 'x' });
     expect(await refused.code).toBe(EXIT.refused.code);
     expect(refused.err.text).toBe(
-      'streamfs: stream /x exists with other settings: ring_buffer_size is 2097152, not 1048576; ' +
+      'streamfs: stream /streamfs/x exists with other settings: ring_buffer_size is 2097152, not 1048576; ' +
         'type is application/octet-stream, not audio/ogg: ' +
         'leave those options out to use it as it is, or remove it first: streamfs rm\n',
     );
     const again = cli(['create', '/streamfs/x'], { url });
-    expect([await again.code, again.err.text]).toEqual([4, 'streamfs: stream already exists: /x\n']);
+    expect([await again.code, again.err.text]).toEqual([4, 'streamfs: stream already exists: /streamfs/x\n']);
   });
 
   it.each([

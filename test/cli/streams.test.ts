@@ -55,7 +55,9 @@ describe('write and cat', () => {
     await cli(['write', '--stream', '--end', '/streamfs/x'], { url, input: 'x' }).code;
     const writer = cli(['write', '--stream', '/streamfs/x'], { url });
     expect(await writer.code).toBe(EXIT.refused.code);
-    expect(writer.err.text).toBe('streamfs: stream is closed\n');
+    expect(writer.err.text).toBe(
+      'streamfs: stream is closed: it was ended; to write it again, remove it first: streamfs rm\n',
+    );
     expect(writer.stdin.destroyed).toBe(true);
   });
 
@@ -94,7 +96,7 @@ describe('write and cat', () => {
     expect(await writer.code).toBe(EXIT.notFound.code);
     const reader = cli(['cat', '--stream', '--no-create', '/streamfs/none'], { url });
     expect(await reader.code).toBe(EXIT.notFound.code);
-    expect(reader.err.text).toBe('streamfs: stream not found: /none\n');
+    expect(reader.err.text).toBe('streamfs: stream not found: /streamfs/none\n');
   });
 
   it('contract 25: cat starts where it is told', async () => {
@@ -460,6 +462,6 @@ describe('progress', () => {
     await Promise.all([colour.code, none.code, piped.code]);
     expect(colour.err.text).toContain('\u001b[31mstreamfs:');
     expect(none.err.text).not.toContain('\u001b[31m');
-    expect(piped.err.text).toBe('streamfs: stream not found: /none\n');
+    expect(piped.err.text).toBe('streamfs: stream not found: /streamfs/none\n');
   });
 });

@@ -47,7 +47,7 @@ describe('tail', () => {
     const run = cli(['tail', '-n', '1', '/streamfs/a', '/streamfs/absent', '/streamfs/b'], { url });
     expect(await run.code).toBe(EXIT.notFound.code);
     expect(run.out()).toBe('==> /streamfs/a <==\n20\n\n==> /streamfs/b <==\n120\n');
-    expect(run.err.text).toBe('streamfs: /streamfs/absent: stream not found: /absent\n');
+    expect(run.err.text).toBe('streamfs: /streamfs/absent: stream not found: /streamfs/absent\n');
     const quiet = cli(['-q', 'tail', '-n', '1', '/streamfs/a', '/streamfs/b'], { url });
     expect([await quiet.code, quiet.out()]).toEqual([0, '20\n120\n']);
   });

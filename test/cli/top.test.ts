@@ -21,7 +21,7 @@ const reader = (id: number): ReaderInfo => ({
 });
 
 const sample = (streams: number, slow: number): Sample => ({
-  ...{ at: 0, readers: slow },
+  ...{ at: 0, readers: slow, failures: [] },
   streams: Array.from({ length: streams }, (_, n) => row(n)),
   slow: Array.from({ length: slow }, (_, n) => reader(n + 1)),
 });
@@ -77,7 +77,7 @@ describe('the output of top', () => {
 
   it('shows names with nothing in them that a terminal would obey', () => {
     const { lines } = render(
-      { at: 0, readers: 0, slow: [], streams: [{ ...row(1), path: '/x\x1b[2J' }] },
+      { at: 0, readers: 0, failures: [], slow: [], streams: [{ ...row(1), path: '/x\x1b[2J' }] },
       { ...VIEW, problem: 'bad\x07' },
       { width: 80, height: 24 },
     );
@@ -108,6 +108,24 @@ describe('top', () => {
     const one = cli(['--json', 'top', '/streamfs/b'], { url });
     await one.code;
     expect(JSON.parse(one.out())).toMatchObject({ streams: [{ path: '/streamfs/b', state: 'ended: exit 3' }] });
+  });
+
+  it('shows the streams of other mounts while the shared log of one cannot be reached, and fails with that', async () => {
+    const { url } = await realServer();
+    const client = new StreamFSClient({ url });
+    await client.write('/streamfs/shown', 'abc');
+    await client.mount('streamfs', '/away', { log: 'redis://127.0.0.1:1', log_deadline: '100ms' });
+    const run = cli(['top'], { url });
+    expect(await run.code).toBe(1);
+    expect(run.out()).toContain('/streamfs/shown');
+    expect(run.err.text).toMatch(/^streamfs: the log of this mount, redis:\/\/127\.0\.0\.1:1, cannot be reached .*\n$/);
+    const screen = cli(['top', '--interval', '50ms'], { url, inIsTerminal: true, outIsTerminal: true });
+    await waitFor('the stream', () => screen.out().includes('/streamfs/shown'));
+    expect(screen.out()).toContain('cannot be reached');
+    screen.stdin.write('q');
+    expect(await screen.code).toBe(0);
+    const only = cli(['top', '/away'], { url });
+    expect([await only.code, only.out()]).toEqual([1, '']);
   });
 
   it('fails where there is nothing to watch', async () => {

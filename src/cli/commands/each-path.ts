@@ -20,7 +20,7 @@ export async function eachPath(
       await work(path);
     } catch (error) {
       context.signal.throwIfAborted();
-      const explainedError = await explained(error, context);
+      const explainedError = await explained(error, context, path);
       context.messages.error(
         `${path}: ${explainedError instanceof Error ? explainedError.message : String(explainedError)}`,
       );

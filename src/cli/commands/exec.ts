@@ -147,7 +147,7 @@ class Execution {
     } catch (error) {
       if (this.#child === undefined) throw error;
       if (context.signal.aborted) return undefined;
-      const known = await explained(error, context);
+      const known = await explained(error, context, path);
       const what =
         this.#child.end === undefined
           ? 'the command continues, but its output is no longer streamed'

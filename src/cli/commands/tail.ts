@@ -111,7 +111,7 @@ class Tail {
       return await act();
     } catch (error) {
       if (isOnly || this.#signal.aborted) throw error;
-      const explainedError = await explained(error, this.#context);
+      const explainedError = await explained(error, this.#context, path);
       const text = explainedError instanceof Error ? explainedError.message : String(explainedError);
       this.#context.messages.error(text.startsWith(`${path}: `) ? text : `${path}: ${text}`);
       return exitCodeOf(error);

@@ -2,7 +2,7 @@ import process from 'node:process';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { StreamFSClient } from '../../client/index.ts';
 import type { CommandContext } from '../context.ts';
-import { InterruptedError } from '../exit-codes.ts';
+import { exitCodeOf, InterruptedError } from '../exit-codes.ts';
 import { explained } from '../explain.ts';
 import { isTerminal } from '../is-terminal.ts';
 import { type Sample, takeSample } from '../top/sample.ts';
@@ -20,8 +20,15 @@ const RATE_MS = 1000;
 /** Width of a table that is not on a terminal. */
 const PIPE_COLUMNS = 120;
 
-/** `streamfs top [PATH]`: redraws in place on a terminal, prints one table elsewhere. */
-export async function top(context: CommandContext, path: string | undefined, options: Options): Promise<undefined> {
+/**
+ * `streamfs top [PATH]`: redraws in place on a terminal, prints one table elsewhere. There, a directory that cannot be
+ * listed is reported, and the first such failure decides the exit code.
+ */
+export async function top(
+  context: CommandContext,
+  path: string | undefined,
+  options: Options,
+): Promise<number | undefined> {
   const client = await context.client();
   const { json } = context.global;
   if (!json && isTerminal(context.io.stdout)) {
@@ -32,14 +39,22 @@ export async function top(context: CommandContext, path: string | undefined, opt
   await pause(RATE_MS, undefined, { signal: context.signal });
   const sample = await takeSample(client, path, first, context.signal);
   const { streams, slow, readers } = sample;
+  for (const failure of sample.failures) context.messages.error(await textOf(failure, context));
+  const code = sample.failures.length === 0 ? undefined : exitCodeOf(sample.failures[0]);
   if (json) {
     await context.printJson({ streams, slow_readers: slow, readers });
-    return;
+    return code;
   }
   const view: View = { url: client.url, sort: options.sort, isReversed: false, scroll: 0 };
   const { lines } = render(sample, view, { width: PIPE_COLUMNS, height: Number.POSITIVE_INFINITY });
   // Without the line of keys, which have no effect here.
   for (const line of lines.filter((_, n) => n !== 1)) await context.print(line);
+  return code;
+}
+
+async function textOf(error: unknown, context: CommandContext): Promise<string> {
+  const known = await explained(error, context);
+  return known instanceof Error ? known.message : String(known);
 }
 
 class Top {
@@ -68,6 +83,7 @@ class Top {
     const signal = AbortSignal.any([context.signal, this.#leaving.signal]);
     // Fails before the screen is switched, so that the error stays visible.
     this.#sample = await takeSample(this.#client, this.#path, undefined, signal);
+    await this.#noteFailure();
     const releases = [
       screen.onResize(() => this.#draw()),
       screen.onKey((key) => this.#press(key)),
@@ -94,12 +110,17 @@ class Top {
   async #refresh(signal: AbortSignal): Promise<void> {
     try {
       this.#sample = await takeSample(this.#client, this.#path, this.#sample, signal);
-      this.#view.problem = undefined;
+      await this.#noteFailure();
     } catch (error) {
       signal.throwIfAborted();
-      const known = await explained(error, this.#context);
-      this.#view.problem = known instanceof Error ? known.message : String(known);
+      this.#view.problem = await textOf(error, this.#context);
     }
+  }
+
+  /** Shows the first directory that could not be listed. */
+  async #noteFailure(): Promise<void> {
+    const [failure] = this.#sample?.failures ?? [];
+    this.#view.problem = failure === undefined ? undefined : await textOf(failure, this.#context);
   }
 
   #draw(): void {

@@ -16,6 +16,8 @@ export interface Sample {
   /** Readers that lag, have lost data or are stalled: the worst first. */
   slow: ReaderInfo[];
   readers: number;
+  /** Errors of directories that could not be listed, such as a mount whose shared log cannot be reached. */
+  failures: unknown[];
 }
 
 /** Directory requests in flight at once. */
@@ -30,7 +32,7 @@ export async function takeSample(
   before: Sample | undefined,
   signal: AbortSignal,
 ): Promise<Sample> {
-  const found = await streamsBelow(client, path ?? '/');
+  const { streams: found, failures } = await streamsBelow(client, path ?? '/');
   const { readers, count } = await readersBelow(client, path, signal);
   const at = performance.now();
   const earlier = new Map(before?.streams.map((row) => [row.path, row.written]));
@@ -42,10 +44,11 @@ export async function takeSample(
   const slow = readers
     .filter(({ lag, skipped_bytes, state }) => lag > 0 || skipped_bytes > 0 || state === 'stalled')
     .sort((a, b) => b.lag - a.lag || b.skipped_bytes - a.skipped_bytes || a.id - b.id);
-  return { at, streams, slow, readers: count };
+  return { at, streams, slow, readers: count, failures };
 }
 
-async function streamsBelow(client: StreamFSClient, path: string): Promise<[string, StreamFacts][]> {
+async function streamsBelow(client: StreamFSClient, path: string) {
+  const failures: unknown[] = [];
   const streams: [string, StreamFacts][] = [];
   const directories: string[] = [];
   const now = Date.now();
@@ -61,15 +64,14 @@ async function streamsBelow(client: StreamFSClient, path: string): Promise<[stri
       for (const info of await client.list(directory)) take(prefix + info.name, info);
     } catch (error) {
       if (isClientError(error, 'NOT_A_DIRECTORY')) take(directory, await client.stat(directory));
+      else if (directory === path || !isClientError(error) || error.kind !== 'http') throw error;
       // It may have been removed since it was listed, or its mount failed to start.
-      else if (directory === path || !isClientError(error, 'STREAM_NOT_FOUND', 'MOUNT_NOT_READY', 'MOUNT_FAILED')) {
-        throw error;
-      }
+      else if (!isClientError(error, 'STREAM_NOT_FOUND', 'MOUNT_NOT_READY', 'MOUNT_FAILED')) failures.push(error);
     }
   };
   await visit(path === '/' ? path : path.replace(/\/+$/, ''));
   while (directories.length > 0) await Promise.all(directories.splice(0, PARALLEL).map(visit));
-  return streams;
+  return { streams, failures };
 }
 
 async function readersBelow(client: StreamFSClient, path: string | undefined, signal: AbortSignal) {

@@ -3,7 +3,7 @@
  */
 import { open } from 'node:fs/promises';
 import type { LinksConfig } from '../config/index.ts';
-import { createError } from '../errors/index.ts';
+import { createError, fileProblem } from '../errors/index.ts';
 import { type LinkOptions, MIN_LINK_KEY_BYTES } from '../server/index.ts';
 
 /** Larger than any key: a larger file is the wrong file. */
@@ -15,8 +15,8 @@ export async function linkOptions({ keyFile, maxLifetime }: LinksConfig): Promis
 }
 
 async function keyOf(file: string): Promise<Buffer> {
-  const bytes = await beginning(file).catch((error: NodeJS.ErrnoException) => {
-    throw invalid(file, `cannot be read (${error.code ?? error.message})`);
+  const bytes = await beginning(file).catch((error: unknown) => {
+    throw invalid(file, `cannot be read: ${fileProblem(error)}`);
   });
   if (bytes.length > MAX_KEY_BYTES) throw invalid(file, `has more than ${MAX_KEY_BYTES} bytes: is it the right file?`);
   // Some programs end a text file with a line break, others do not.

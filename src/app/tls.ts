@@ -2,7 +2,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { TlsConfig } from '../config/index.ts';
-import { createError, isStreamFSError } from '../errors/index.ts';
+import { createError, fileProblem, isStreamFSError } from '../errors/index.ts';
 import type { PluginLogger } from '../fs/index.ts';
 import { checkTls, type TlsOptions } from '../server/index.ts';
 
@@ -41,16 +41,9 @@ async function text(setting: Setting, files: TlsConfig): Promise<string> {
   try {
     return await readFile(files[setting], 'utf8');
   } catch (error) {
-    const { code = '', message } = error as NodeJS.ErrnoException;
-    throw problem(setting, files, REASONS[code] ?? message);
+    throw problem(setting, files, fileProblem(error));
   }
 }
-
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'the file does not exist',
-  EISDIR: 'it is a directory',
-  EACCES: 'permission denied',
-};
 
 function certificateOf(pem: string): X509Certificate {
   if (!pem.includes('-----BEGIN CERTIFICATE-----')) {

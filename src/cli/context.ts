@@ -1,5 +1,6 @@
 /** The context of a command: environment, messages, output, and a client on demand. */
 import type { StreamFSClient } from '../client/index.ts';
+import { fileProblem } from '../errors/index.ts';
 import { UsageError } from './exit-codes.ts';
 import { type CliIo, type Messages, Output } from './io.ts';
 import { readCaFile } from './trust.ts';
@@ -110,8 +111,8 @@ export class CommandContext {
     const file = this.global.tokenFile;
     if (file === undefined) return this.io.env.STREAMFS_TOKEN || undefined;
     const { readFile } = await import('node:fs/promises');
-    const token = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      throw new UsageError(`cannot read the token file ${file}: ${error.code ?? error.message}`);
+    const token = await readFile(file, 'utf8').catch((error: unknown) => {
+      throw new UsageError(`cannot read the token file ${file}: ${fileProblem(error)}`);
     });
     if (token.trim() === '') throw new UsageError(`the token file ${file} is empty`);
     return token.trim();

@@ -5,12 +5,13 @@
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { fileProblem } from '../errors/index.ts';
 import { UsageError } from './exit-codes.ts';
 
 /** The certificates in a PEM file. Only these are trusted. @throws UsageError */
 export async function readCaFile(file: string): Promise<string> {
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new UsageError(`cannot read the CA file ${file}: ${error.code ?? error.message}`);
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new UsageError(`cannot read the CA file ${file}: ${fileProblem(error)}`);
   });
   const { X509Certificate } = await import('node:crypto');
   const certificates = text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { createError, isStreamFSError } from '../errors/index.ts';
+import { createError, fileProblem, isStreamFSError } from '../errors/index.ts';
 import { withoutAgfsOnly } from './agfs-only.ts';
 import { tokensOf } from './auth-schema.ts';
 import { defaultConfig } from './default-config.ts';
@@ -25,7 +25,7 @@ export async function loadConfig(file: string, own: readonly string[] = []): Pro
   try {
     bytes = await readFile(file);
   } catch (error) {
-    throw createError('CONFIG_INVALID', { reason: `cannot read ${file}: ${reasonOf(error)}` }, { file });
+    throw createError('CONFIG_INVALID', { reason: `cannot read ${file}: ${fileProblem(error)}` }, { file });
   }
   let text: string;
   try {
@@ -205,12 +205,4 @@ function withEmptyInstances(plugins: unknown): unknown {
 
 function withEmptyConfig(entry: unknown): unknown {
   return isMapping(entry) && entry.config === null ? { ...entry, config: {} } : entry;
-}
-
-function reasonOf(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOENT') return 'the file does not exist';
-  if (code === 'EISDIR') return 'it is a directory';
-  if (code === 'EACCES') return 'permission denied';
-  return (error as Error).message;
 }

@@ -45,8 +45,8 @@ describe('the key of signed links', () => {
   it('must be a readable file, or startup fails', async () => {
     const none = join(folder, 'none');
     const starting = startApp({ config: { server: { links: { key_file: none } } }, address: '127.0.0.1:0' });
-    await expect(starting).rejects.toThrow(`server.links.key_file: ${none} cannot be read (ENOENT)`);
-    await expect(linkOptions({ keyFile: folder, maxLifetime: 1 })).rejects.toThrow('cannot be read (EISDIR)');
+    await expect(starting).rejects.toThrow(`server.links.key_file: ${none} cannot be read: the file does not exist`);
+    await expect(linkOptions({ keyFile: folder, maxLifetime: 1 })).rejects.toThrow('cannot be read: it is a directory');
   });
 });
 

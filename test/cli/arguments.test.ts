@@ -35,7 +35,10 @@ describe('arguments', () => {
     [['ls', '--url', 'localhost:8080'], /it should begin with http/],
     [['ls', '--url', 'http://127.0.0.1:8080/?path=/streamfs'], /without a query or fragment/],
     [['ls', '--url', 'http://127.0.0.1:8080/#a'], /without a query or fragment/],
-    [['ls', '--token-file', '/nonexistent/token'], /cannot read the token file .*ENOENT/],
+    [
+      ['ls', '--token-file', '/nonexistent/token'],
+      /cannot read the token file \/nonexistent\/token: the file does not exist/,
+    ],
   ])('%j is a usage error that says why', async (argv, message) => {
     const run = cli(argv, { input: '' });
     expect(await run.code).toBe(EXIT.usage.code);

@@ -77,7 +77,11 @@ describe('a server with TLS', () => {
 
 describe('--ca-file', () => {
   it.each([
-    ['/nonexistent/ca.pem', () => '/nonexistent/ca.pem', 'cannot read the CA file /nonexistent/ca.pem: ENOENT'],
+    [
+      '/nonexistent/ca.pem',
+      () => '/nonexistent/ca.pem',
+      'cannot read the CA file /nonexistent/ca.pem: the file does not exist',
+    ],
     ['a file without certificates', () => authority.issue().keyFile, 'has no certificate: expected PEM'],
     [
       'one with nonsense',

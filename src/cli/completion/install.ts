@@ -1,6 +1,7 @@
 /** Installs a completion script where the shell looks for it. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { fileProblem } from '../../errors/index.ts';
 import { makeDirectory } from '../../persist/make-directory.ts';
 import { UsageError } from '../exit-codes.ts';
 import { SCRIPTS, SHELLS, type Shell } from './scripts.ts';
@@ -29,7 +30,7 @@ export async function install(shell: Shell, env: NodeJS.ProcessEnv): Promise<{ f
   const { file, next } = PLACES[shell](home, env);
   const present = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw new UsageError(`cannot read ${file}: ${error.code ?? error.message}`);
+    throw new UsageError(`cannot read ${file}: ${fileProblem(error)}`);
   });
   if (present !== undefined && !present.includes(SCRIPT_HEADER)) {
     throw new UsageError(`${file} exists and is not a completion of streamfs: move it away first`);

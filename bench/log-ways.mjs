@@ -35,6 +35,7 @@ async function joinLog(port) {
       get endOffset() {
         return ring.endOffset;
       },
+      facts() {},
       data(chunks) {
         for (const chunk of chunks) ring.append(chunk);
       },

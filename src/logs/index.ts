@@ -4,6 +4,7 @@
  */
 export type {
   Appended,
+  Claim,
   Log,
   LogBatch,
   LogChild,

@@ -158,6 +158,11 @@ export interface LogSink {
   readonly endOffset: number;
   /** Chunks that end at or before that offset, including those of gaps. */
   readonly chunkCount: number;
+  /**
+   * The facts of the stream: before the first other event, and again when a claim has replaced them. Comes before the
+   * bytes that were appended after the claim.
+   */
+  facts(facts: string): void;
   /** Chunks as they were appended; the first begins at {@link endOffset}. The receiver owns them. */
   data(chunks: readonly Uint8Array[]): void;
   /**
@@ -187,8 +192,16 @@ export interface LogFollower {
 }
 
 export interface StreamChange {
-  readonly modifiedAt?: number | undefined;
-  readonly terms?: StreamTerms | undefined;
+  /** Sets the modification time to now, by the clock of the log. */
+  readonly isTouched?: boolean | undefined;
+  readonly claim?: Claim | undefined;
+}
+
+/** Replaces the terms of a stream, unless another claim has done so before. */
+export interface Claim {
+  readonly terms: StreamTerms;
+  /** The facts to be replaced. If the stream has other facts, its terms stay. */
+  readonly from: string;
 }
 
 /** An entry of a listing. */
@@ -230,11 +243,12 @@ export interface Log {
    */
   finish(path: string, generation: string, end: LogEnd): Promise<StreamState>;
   /**
-   * Renews the time to live; sets `modifiedAt` and replaces `terms` if given.
+   * Renews the time to live, and changes what `change` says. Returns the state after that: its facts show whose claim
+   * came first.
    *
    * @throws STREAM_NOT_FOUND, STREAM_RECREATED
    */
-  update(path: string, generation: string, change: StreamChange): Promise<void>;
+  update(path: string, generation: string, change: StreamChange): Promise<StreamState>;
   /** Feeds the sink with all events after its end, until the follower is closed or the stream is over. */
   follow(path: string, generation: string, sink: LogSink): LogFollower;
   /** The children of a directory whose names come after `after`, ordered by the UTF-8 bytes of the names. */

@@ -78,7 +78,7 @@ class Trial {
       claimed: () => undefined,
       formatLost: () => undefined,
     };
-    const mirror = new Mirror(entry, 0, log, owner, 0);
+    const mirror = new Mirror(entry, '{}', log, owner, 0);
     const reader = ring.openReader({ start: { from: 'earliest' } });
     this.generations.push({
       generation,

@@ -196,6 +196,58 @@ describe('contract 106: nodes that share a log', () => {
     reader.cut();
   });
 
+  it('a line that is too long does not count as waiting, nor do the lines before it, which are written', async () => {
+    const { nodes } = await cluster(1);
+    const [a] = nodes as [Node];
+    const lines = Buffer.from('123456789012345678901234567890\n'.repeat(2400));
+    const body = Buffer.concat([lines, Buffer.alloc(2 * 1024 * 1024, 'x'), Buffer.from('\n')]);
+    for (let n = 1; n <= 3; n++) {
+      const refused = await a.mounts.write('/s/a', body, { atomic: 'lines' }).catch((error: unknown) => error);
+      expect(refused).toMatchObject({ code: 'APPEND_TOO_LARGE' });
+      expect((await facts(a)).size).toBe(n * lines.length);
+      expect((await a.call('GET', '/metrics')).text).toMatch(/streamfs_log_waiting_bytes\{[^}]*\} 0\n/);
+    }
+  });
+
+  it('readers who open a stream at once on a node without it begin where they ask, although it is being read', async () => {
+    const { nodes } = await cluster(2);
+    const [a, b] = nodes as [Node, Node];
+    await put(a, 'old;');
+    const opening: ReturnType<typeof b.mounts.openStream>[] = [];
+    for (let n = 0; n < 20; n++) {
+      opening.push(b.mounts.openStream('/s/a', { start: { from: 'live' } }));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (const source of await Promise.all(opening)) {
+      if (source.kind !== 'live') throw new Error('not a live stream');
+      expect(source.reader.cursor).toBe(4);
+      source.reader.close();
+    }
+  });
+
+  it('a handle writes again after the log was away', async () => {
+    const { nodes } = await cluster(1, { deadline: 200 });
+    const [a] = nodes as [Node];
+    const opened = await a.call('POST', '/handles/open?path=/s/a&flags=1&create=true');
+    const id = String(opened.json().handle_id);
+    const write = async (body: string) => (await a.call('PUT', `/handles/${id}/write`, { body })).status;
+    expect(await write('one;')).toBe(200);
+    a.wire.cut();
+    expect(await write('two;')).toBe(503);
+    a.wire.restore();
+    expect(await write('three;')).toBe(200);
+    expect(await snapshot(a)).toMatch(/^one;(two;)?three;$/);
+  });
+
+  it('a touch sets the time by the clock of the log, not by that of the node', async () => {
+    const { nodes } = await cluster(2, { clock: new FakeClock() });
+    const [a, b] = nodes as [Node, Node];
+    await put(a, 'x');
+    await waitFor(async () => (await b.call('POST', '/touch?path=/s/a')).status === 200);
+    const { modTime } = await a.mounts.stat('/s/a');
+    expect(Math.abs(modTime.getTime() - Date.now())).toBeLessThan(60_000);
+  });
+
   it('listings show the streams of all nodes, in pages', async () => {
     const { nodes } = await cluster(2);
     for (let n = 0; n < 10; n++) await nodes[n % 2]!.call('PUT', `/files?path=/s/dir/${n}`, { body: 'x' });

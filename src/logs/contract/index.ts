@@ -84,7 +84,9 @@ export function logContract({ cut, open }: LogContractOptions): LogContractCase[
     testCase('an end and a repeated append count as activity', 1, ttlOfEnds),
     testCase('a stream without activity for its time to live is removed; an update renews it', 2, ttl),
     testCase('a stream is removed at its expiry time, regardless of use', 2, expiresAt),
-    testCase('an update sets the modification time, and replaces the terms of its creator', 2, updated),
+    testCase('an update sets the modification time by the clock of the log', 2, touched),
+    testCase('of several claims the first replaces the terms, and the others learn them', 2, claimed),
+    testCase('followers get the facts of a claim before the bytes appended after it', 2, factsFirst),
   ];
   if (cut === undefined) return cases;
   return [
@@ -516,16 +518,48 @@ async function expiresAt([one, other]: readonly Log[]): Promise<void> {
   assert.equal(await one!.find(PATH), undefined);
 }
 
-async function updated([one, other]: readonly Log[]): Promise<void> {
+async function touched([one, other]: readonly Log[]): Promise<void> {
   const generation = await make(one!);
-  const terms = { retention: 4, ttl: undefined, expiresAt: undefined, facts: 'other facts' };
-  await one!.update(PATH, generation, { modifiedAt: 1_000_000_000_000, terms });
-  const found = await other!.find(PATH);
-  assert.deepEqual([found?.modifiedAt, found?.facts], [1_000_000_000_000, 'other facts']);
-  await one!.append(batch(PATH, generation, 'abcdefgh'));
-  const then = await other!.find(PATH);
-  assert.equal(then?.startOffset, 4);
-  assert.ok(then.modifiedAt > 1_000_000_000_000);
+  const { modifiedAt } = (await one!.find(PATH))!;
+  await pause(20);
+  const changed = await one!.update(PATH, generation, { isTouched: true });
+  assert.ok(changed.modifiedAt > modifiedAt, `modified at ${changed.modifiedAt}`);
+  assert.equal((await other!.find(PATH))?.modifiedAt, changed.modifiedAt);
+  assert.equal((await one!.update(PATH, generation, {})).modifiedAt, changed.modifiedAt);
+}
+
+async function claimed([one, other]: readonly Log[]): Promise<void> {
+  const { stream } = await one!.create({ ...fresh(PATH), facts: 'unclaimed' });
+  const claim = (log: Log, facts: string, keep: number) =>
+    log.update(PATH, stream.generation, {
+      claim: { terms: { retention: keep, ttl: undefined, expiresAt: undefined, facts }, from: 'unclaimed' },
+    });
+  const changed = await claim(one!, 'first', 4);
+  assert.equal(changed.facts, 'first');
+  assert.equal((await claim(other!, 'second', 100)).facts, 'first');
+  assert.equal((await other!.find(PATH))?.facts, 'first');
+  await one!.append(batch(PATH, stream.generation, 'abcdefgh'));
+  assert.equal((await other!.find(PATH))?.startOffset, 4);
+}
+
+async function factsFirst([one, other]: readonly Log[]): Promise<void> {
+  const { stream } = await one!.create({ ...fresh(PATH), facts: 'unclaimed' });
+  const { generation } = stream;
+  const sinks = await Promise.all([one!, other!].map((log) => followed(log, generation)));
+  for (const sink of sinks) assert.deepEqual(sink.factsAt, [{ offset: 0, facts: 'unclaimed' }]);
+  const terms = { retention: RETENTION, ttl: undefined, expiresAt: undefined, facts: 'claimed' };
+  await one!.update(PATH, generation, { claim: { terms, from: 'unclaimed' } });
+  await one!.append(batch(PATH, generation, 'abc'));
+  const all = [
+    { offset: 0, facts: 'unclaimed' },
+    { offset: 0, facts: 'claimed' },
+  ];
+  for (const sink of sinks) {
+    await sink.reaches(3);
+    assert.deepEqual(sink.factsAt, all);
+  }
+  const late = await followed(other!, generation);
+  assert.deepEqual(late.factsAt, all.slice(1));
 }
 
 // ── cuts ─────────────────────────────────────────────────────────────────────────────────────────────────────────

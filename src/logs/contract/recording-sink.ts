@@ -11,7 +11,13 @@ export class RecordingSink implements LogSink {
   chunkCount = 0;
   over: LogEnd | 'replaced' | undefined;
   readonly events: RecordedEvent[] = [];
+  /** The facts received, with the end of the mirror at that time. */
+  readonly factsAt: { readonly offset: number; readonly facts: string }[] = [];
   readonly #waiting = new Set<() => void>();
+
+  facts(facts: string): void {
+    this.factsAt.push({ offset: this.endOffset, facts });
+  }
 
   data(chunks: readonly Uint8Array[]): void {
     assert.equal(this.over, undefined, 'data after the end');

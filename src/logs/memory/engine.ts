@@ -20,6 +20,7 @@ import type {
 /** Messages pushed to followers. */
 export type Pushed =
   | { readonly kind: 'data'; readonly from: number; readonly chunks: readonly Uint8Array[] }
+  | { readonly kind: 'claimed' }
   | { readonly kind: 'end' };
 
 /** The result of reading from an offset. */
@@ -228,14 +229,19 @@ export class MemoryEngine {
     this.#push(entry, { kind: 'end' });
   }
 
-  update(path: string, generation: string, { modifiedAt, terms }: StreamChange): void {
+  update(path: string, generation: string, { claim, isTouched }: StreamChange): StreamState {
     const entry = this.#requireEntry(path, generation);
     entry.activeAt = this.#now();
-    if (modifiedAt !== undefined) entry.stream.modifiedAt = modifiedAt;
-    if (terms === undefined) return;
+    if (isTouched === true) entry.stream.modifiedAt = this.#now();
+    if (claim !== undefined && claim.from === entry.terms.facts) this.#claim(entry, claim.terms);
+    return stateOf(entry);
+  }
+
+  #claim(entry: Entry, terms: StreamTerms): void {
     if (terms.retention !== entry.terms.retention) this.#rebuild(entry, entry.stream.endOffset, terms.retention);
     entry.terms = terms;
     this.#expireLater(entry);
+    this.#push(entry, { kind: 'claimed' });
   }
 
   list(directory: string, after: string | undefined, limit: number): LogChild[] {
@@ -262,6 +268,12 @@ export class MemoryEngine {
     if (entry?.stream.generation !== generation) return () => undefined;
     entry.followers.add(follower);
     return () => entry.followers.delete(follower);
+  }
+
+  /** The facts of a stream that exists or existed. */
+  factsOf(path: string, generation: string): string | undefined {
+    const there = this.#get(path);
+    return (there?.stream.generation === generation ? there : this.#gone.get(generation))?.terms.facts;
   }
 
   read(path: string, generation: string, from: number): Found {

@@ -25,6 +25,8 @@ export class MemoryFollower implements LogFollower {
   readonly #followed: Followed;
   readonly #unfollow: () => void;
   #isOver = false;
+  /** The facts that the mirror has received. */
+  #facts: string | undefined;
   /** The end that the mirror has received. */
   #deliveredEnd: LogEnd['reason'] | undefined;
   #isFilling = false;
@@ -50,7 +52,7 @@ export class MemoryFollower implements LogFollower {
   #pushed(message: Pushed): void {
     if (this.#isOver) return;
     const { sink } = this.#followed;
-    if (message.kind === 'end' || this.#isFilling || message.from > sink.endOffset) {
+    if (message.kind !== 'data' || this.#isFilling || message.from > sink.endOffset) {
       this.fill();
       return;
     }
@@ -85,8 +87,17 @@ export class MemoryFollower implements LogFollower {
   async #fillOnce(): Promise<boolean> {
     const { path, generation, sink } = this.#followed;
     const from = sink.endOffset;
-    const found = await this.#log.wire.call(() => this.#log.engine.read(path, generation, from));
-    if (this.#isOver || found.kind === 'nothing') return false;
+    const { engine, wire } = this.#log;
+    const { facts, found } = await wire.call(() => ({
+      facts: engine.factsOf(path, generation),
+      found: engine.read(path, generation, from),
+    }));
+    if (this.#isOver) return false;
+    if (facts !== undefined && facts !== this.#facts) {
+      this.#facts = facts;
+      sink.facts(facts);
+    }
+    if (found.kind === 'nothing') return false;
     if (found.kind === 'chunks') {
       if (found.skipTo > sink.endOffset) sink.gap(found.skipTo, found.before - sink.chunkCount);
       sink.data(found.chunks);

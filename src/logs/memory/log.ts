@@ -97,7 +97,7 @@ export class MemoryLog implements Log {
     return this.#call((engine) => engine.finish(path, generation, end));
   }
 
-  update(path: string, generation: string, change: StreamChange): Promise<void> {
+  update(path: string, generation: string, change: StreamChange): Promise<StreamState> {
     return this.#call((engine) => engine.update(path, generation, change));
   }
 

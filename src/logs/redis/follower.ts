@@ -126,8 +126,10 @@ export class Follower implements LogFollower, Subscriber {
   readonly #memory: MirrorMemory;
   readonly #long: LongBatches;
   #catchUp: (() => void) | undefined;
-  /** The state of the stream at the last read; undefined before the first read. */
+  /** The state of the stream at the last read or change; undefined before the first read. */
   #stored: StoredStream | undefined;
+  /** The facts that the mirror has received. */
+  #facts: string | undefined;
   #isReading = false;
   #isReadWanted = false;
   /** Messages held until reading has finished. While undefined, messages are applied as they arrive. */
@@ -180,6 +182,7 @@ export class Follower implements LogFollower, Subscriber {
   message(message: Buffer): void {
     if (this.#isOver) return;
     const parsed = parseMessage(message);
+    if (parsed === undefined) return;
     if (parsed.type === 'head') this.#receiveHead(parsed.head);
     else this.#receive(parsed, message.length);
   }
@@ -199,6 +202,11 @@ export class Follower implements LogFollower, Subscriber {
     if (this.#isOver || chunks === undefined) return;
     const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     this.#receive({ type: 'data', entry: entryOfChunks({ ...batch, length, proof: undefined }, chunks) }, length);
+  }
+
+  /** Applies a change of the stream that this node made, before its next appends are confirmed. */
+  changed(stored: StoredStream): void {
+    if (!this.#isOver) this.#receive({ type: 'changed', stored }, 0);
   }
 
   /** Handles the head of a long batch: if the mirror lacks the batch, its bytes are taken from a push or read. */
@@ -341,15 +349,13 @@ export class Follower implements LogFollower, Subscriber {
       if (this.#isOver) return;
       if (!isSame) continue;
       const position = this.position;
+      if (!isRemoved) this.#tellFacts(stored);
       if (this.#hasConflict || !this.#applyHistory((rest[1] as readonly Reply[]).map(parseEntry), stored.startOffset)) {
         await this.#fork(stored.endOffset);
         continue;
       }
       if (this.#isOver) return;
-      if (!isRemoved) {
-        this.#stored = stored;
-        this.#awaitExpiry(stored);
-      }
+      if (!isRemoved) this.#remember(stored);
       if (this.position < stored.endOffset && this.position > position) continue;
       if (this.position < stored.endOffset) this.#skip(stored.endOffset, stored.chunkCount);
       if (stored.end !== undefined) this.#end(stored.end);
@@ -528,6 +534,11 @@ export class Follower implements LogFollower, Subscriber {
       else void this.read();
       return;
     }
+    if (message.type === 'changed') {
+      this.#tellFacts(message.stored);
+      this.#remember(message.stored);
+      return;
+    }
     if (message.type === 'head') return;
     const { entry } = message;
     const { position } = this;
@@ -621,6 +632,17 @@ export class Follower implements LogFollower, Subscriber {
     this.#settleWaits();
     this.#catchUp?.();
     for (const done of this.#readWaits.splice(0)) done();
+  }
+
+  #tellFacts({ facts }: StoredStream): void {
+    if (facts === this.#facts) return;
+    this.#facts = facts;
+    this.#sink.facts(facts);
+  }
+
+  #remember(stored: StoredStream): void {
+    this.#stored = stored;
+    this.#awaitExpiry(stored);
   }
 
   #awaitExpiry({ ttl, expiresAt, usedAt, now }: StoredStream): void {

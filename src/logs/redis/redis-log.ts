@@ -210,17 +210,17 @@ export class RedisLog implements Log {
     return state;
   }
 
-  async update(path: string, generation: string, change: StreamChange): Promise<void> {
-    const { modifiedAt, terms } = change;
-    const args = [
-      generation,
-      modifiedAt === undefined ? '' : String(modifiedAt),
-      ...(terms === undefined ? ['', '', '', '', ''] : ['1', ...termsOf(terms)]),
-    ];
-    const keys = this.#keys.all(path, generation).slice(0, 2);
+  async update(path: string, generation: string, { claim, isTouched }: StreamChange): Promise<StreamState> {
+    const args = [generation, isTouched === true ? '1' : ''];
+    if (claim !== undefined) args.push('1', claim.from, ...termsOf(claim.terms));
+    const keys = this.#keys.all(path, generation);
     for (;;) {
       const { code, rest } = partsOf(await this.#host.run(SCRIPTS.update, keys, args));
-      if (code === 'OK') break;
+      if (code === 'OK') {
+        const stored = parseState(rest[0]!);
+        this.#followers.get(keyOf(path, generation))?.changed(stored);
+        return streamStateOf(path, stored);
+      }
       if (code === 'RECREATED') {
         throw createError('STREAM_RECREATED', { expected: generation, actual: textOf(rest[0]) });
       }
@@ -231,8 +231,6 @@ export class RedisLog implements Log {
       }
       await follower.read();
     }
-    // Refresh the state from which the stream would be restored after a loss.
-    void this.#followers.get(keyOf(path, generation))?.read();
   }
 
   follow(path: string, generation: string, sink: LogSink): LogFollower {

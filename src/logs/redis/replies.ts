@@ -51,6 +51,7 @@ export type Message =
   | { readonly type: 'data'; readonly entry: Entry }
   | { readonly type: 'head'; readonly head: Head }
   | { readonly type: 'end'; readonly offset: number; readonly tag: string; readonly end: LogEnd }
+  | { readonly type: 'changed'; readonly stored: StoredStream }
   | { readonly type: 'replaced' };
 
 const LINE_FEED = 10;
@@ -134,10 +135,12 @@ export function entryOfChunks(
 
 /**
  * Parses `d END TAG BEFORE CHUNKS LENGTHS PROOF_LENGTH`, a line feed, the proof and the bytes; `l`, with the number of
- * bytes appended to these words, for a batch whose bytes are published separately; `x END CHUNKS TAG`, or `r
- * GENERATION`.
+ * bytes appended to these words, for a batch whose bytes are published separately; `x END CHUNKS TAG`; `s` with the
+ * state after a change; or `r GENERATION`.
+ *
+ * @returns undefined for a message of a newer version
  */
-export function parseMessage(message: Buffer): Message {
+export function parseMessage(message: Buffer): Message | undefined {
   const at = message.indexOf(LINE_FEED);
   const words = message.toString('latin1', 0, at).split(' ');
   const body = message.subarray(at + 1);
@@ -159,5 +162,6 @@ export function parseMessage(message: Buffer): Message {
   if (words[0] === 'x') {
     return { type: 'end', offset: Number(words[1]), tag: words[3] ?? '', end: parseEnding(body.toString()) };
   }
-  return { type: 'replaced' };
+  if (words[0] === 's') return { type: 'changed', stored: parseState(body) };
+  return words[0] === 'r' ? { type: 'replaced' } : undefined;
 }

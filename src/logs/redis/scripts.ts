@@ -307,7 +307,7 @@ if H.g then
   if isDue() then return {'EXPIRED', H.g} end
   return {'OK', state(), '0'}
 end
-call('DEL', KEYS[1])
+call('DEL', unpack(KEYS))
 H = {g = ARGV[1], e = '0', c = '0', b = num(now), m = num(now), R = ARGV[2], f = ARGV[5]}
 local fields = {'g', H.g, 'e', '0', 'c', '0', 'b', H.b, 'm', H.m, 'R', H.R, 'f', H.f}
 if ARGV[3] ~= '' then
@@ -637,33 +637,33 @@ return {'OK', answer}
 `;
 
 /**
- * KEYS: hash, stream. ARGV: generation, '' or the modification time, '' or '1' for new terms: retention, time to live,
- * expiry time, facts.
+ * KEYS: all five. ARGV: generation, '1' to set the modification time, '1' for a claim: the facts that it replaces,
+ * retention, time to live, expiry time, facts. Of several claims the first counts.
  */
 const UPDATE = `${PRELUDE}${REQUIRE}
-H.u = num(now)
-local fields = {'f', H.f}
-if ARGV[2] ~= '' then fields[3] = 'm' fields[4] = ARGV[2] end
-if ARGV[3] ~= '' then
+local fields = {}
+local function set(name, value)
+  H[name] = value
+  fields[#fields + 1] = name
+  fields[#fields + 1] = value
+end
+if ARGV[2] == '1' then set('m', num(now)) end
+if ARGV[3] == '1' and H.f == ARGV[4] then
   H.t, H.x = nil, nil
   call('HDEL', KEYS[1], 't', 'x')
   for i, name in ipairs({'R', 't', 'x', 'f'}) do
-    local value = ARGV[3 + i]
-    if value ~= '' or name == 'f' then
-      H[name] = value
-      fields[#fields + 1] = name
-      fields[#fields + 1] = value
-    end
+    local value = ARGV[4 + i]
+    if value ~= '' or name == 'f' then set(name, value) end
   end
   for _, key in ipairs(KEYS) do call('PERSIST', key) end
 end
-if H.t then
-  fields[#fields + 1] = 'u'
-  fields[#fields + 1] = H.u
-end
-call('HSET', KEYS[1], unpack(fields))
+local isChanged = #fields > 0
+if H.t then set('u', num(now)) end
+if #fields > 0 then call('HSET', KEYS[1], unpack(fields)) end
 expireAt()
-return {'OK'}
+local changed = state()
+if isChanged then call('SPUBLISH', KEYS[2], 's\\n'..changed) end
+return {'OK', changed}
 `;
 
 /** Reads from an offset. KEYS: hash, stream. ARGV: generation, offset, page size in bytes. */

@@ -81,7 +81,7 @@ describe('getting into Redis', () => {
     const { generation } = stream;
     const producer = { id: 'p', epoch: 0, seq: 0, from: 0, isLast: true };
     await log.append({ path: '/d/a', generation, chunks: [Buffer.alloc(20_000)], producer });
-    await log.update('/d/a', generation, { terms });
+    await log.update('/d/a', generation, { claim: { terms: { ...terms, facts: '{"a":1}' }, from: '{}' } });
     const sink = new TestMirror(generation, 100);
     await log.follow('/d/a', generation, sink).caughtUp;
     expect(sink.endOffset).toBe(20_000);

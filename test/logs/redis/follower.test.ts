@@ -13,6 +13,7 @@ class Sink implements LogSink {
   readonly chunks: Uint8Array[] = [];
   endOffset = 0;
   chunkCount = 0;
+  facts(): void {}
   data(chunks: readonly Uint8Array[]): void {
     for (const chunk of chunks) {
       this.chunks.push(chunk);

@@ -34,6 +34,8 @@ export class TestMirror implements LogSink {
     this.#retention = retention;
   }
 
+  facts(): void {}
+
   data(chunks: readonly Uint8Array[]): void {
     for (const bytes of chunks) {
       this.chunks.push({ offset: this.endOffset, bytes: Uint8Array.from(bytes) });

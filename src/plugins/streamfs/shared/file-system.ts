@@ -159,11 +159,10 @@ export class SharedFileSystem extends StreamFiles {
     const { stream, isNew } = await this.createInLog(path, options.settings);
     if (isNew) return;
     const { idleTimeout, isUnclaimed, settings } = factsOf(stream);
-    if (options.settings === undefined || !isUnclaimed || stream.endOffset > 0) {
-      if (options.settings !== undefined) this.requireSame(path, settings, idleTimeout, options.settings);
-      throw createError('STREAM_EXISTS', { path });
-    }
-    await this.mirrors.claim(await this.find(path), options.settings);
+    if (options.settings === undefined) throw createError('STREAM_EXISTS', { path });
+    if (!isUnclaimed || stream.endOffset > 0) this.requireSame(path, settings, idleTimeout, options.settings);
+    else if (await this.settle(await this.find(path), options.settings)) return;
+    throw createError('STREAM_EXISTS', { path });
   }
 
   private createInLog(path: string, asked: StreamSettings | undefined) {
@@ -207,8 +206,7 @@ export class SharedFileSystem extends StreamFiles {
     const { stream, isNew } = await this.createInLog(path, options.settings);
     if (isNew) return;
     if (options.settings !== undefined) await this.settle(await this.find(path), options.settings);
-    const modifiedAt = this.clock.timeOfDay();
-    await this.log.update(path, stream.generation, { modifiedAt });
+    const { modifiedAt } = await this.log.update(path, stream.generation, { isTouched: true });
     const mirror = this.mirrors.known(path);
     if (mirror !== undefined) mirror.stream.modifiedAt = modifiedAt;
   }
@@ -258,9 +256,21 @@ export class SharedFileSystem extends StreamFiles {
     this.mirrors.rules.requireSame(path, asked, inForce, idleTimeout);
   }
 
-  private async settle(mirror: Mirror, asked: StreamSettings): Promise<void> {
-    if (mirror.entry.autoCreated) await this.mirrors.claim(mirror, asked);
-    else this.requireSame(mirror.entry.path, mirror.entry.settings, mirror.idleTimeout, asked);
+  /**
+   * Gives settings to a stream without any, or compares them.
+   *
+   * @param ofFirst the settings to give, if they are not those to compare
+   * @returns whether they were given
+   */
+  private async settle(
+    mirror: Mirror,
+    asked: StreamSettings | undefined,
+    ofFirst: StreamSettings | undefined = asked,
+  ): Promise<boolean> {
+    const { entry } = mirror;
+    if (entry.autoCreated && (await this.mirrors.claim(mirror, ofFirst))) return true;
+    if (asked !== undefined) this.requireSame(entry.path, entry.settings, mirror.idleTimeout, asked);
+    return false;
   }
 
   // ── writing ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -376,8 +386,7 @@ export class SharedFileSystem extends StreamFiles {
     this.requireWritable(path);
     const ofFirst = atomic === undefined ? settings : { ...settings, atomic: settings?.atomic ?? atomic };
     const mirror = await this.findOrAdd(path, { create, settings: ofFirst }, false);
-    if (mirror.entry.autoCreated) await this.mirrors.claim(mirror, ofFirst);
-    else if (settings !== undefined) this.requireSame(path, mirror.entry.settings, mirror.idleTimeout, settings);
+    await this.settle(mirror, settings, ofFirst);
     return mirror;
   }
 
@@ -440,24 +449,39 @@ export class SharedFileSystem extends StreamFiles {
     });
   }
 
-  private handleWriter(mirror: Mirror, { atomic }: Pick<OpenHandleOptions, 'atomic'>): HandleWriter {
+  /** Each write of a handle is separate, so a failed one does not prevent the next. */
+  private handleWriter(mirror: Mirror, options: OpenHandleOptions): HandleWriter {
+    const quietly = (doing: void | Promise<void>) => void doing?.catch(() => undefined);
+    let current = this.newHandleWriter(mirror, options);
+    return {
+      write: async (bytes: Uint8Array) => {
+        if (current.writer.hasFailed) {
+          quietly(current.lines.abort());
+          current = this.newHandleWriter(mirror, options);
+        }
+        const { lines, writer } = current;
+        await lines.write(bytes);
+        await writer.flush();
+      },
+      completeQuietly: () => {
+        if (current.lines instanceof WholeLinesWriter) quietly(current.lines.complete());
+      },
+      abandon: () => quietly(current.lines.abort()),
+    };
+  }
+
+  /** @property lines the writer itself unless lines are kept whole */
+  private newHandleWriter(
+    mirror: Mirror,
+    { atomic }: OpenHandleOptions,
+  ): { writer: LogWriter; lines: LogWriter | WholeLinesWriter } {
     const { settings } = mirror.entry;
     const isJson = isJsonType(settings.type);
     const isLines = !isJson && (atomic === 'lines' || settings.atomic === 'lines');
     const writer = this.newWriter(mirror, isLines || isJson, undefined);
     const { memory } = this.context;
-    const lines = isLines
-      ? new WholeLinesWriter(writer, { max: MAX_BATCH_BYTES, memory, keepsBroken: true })
-      : undefined;
-    const quietly = (doing: void | Promise<void>) => void doing?.catch(() => undefined);
-    return {
-      write: async (bytes: Uint8Array) => {
-        await (lines ?? writer).write(bytes);
-        await writer.flush();
-      },
-      completeQuietly: () => quietly(lines?.complete()),
-      abandon: () => quietly((lines ?? writer).abort()),
-    };
+    const lines = isLines ? new WholeLinesWriter(writer, { max: MAX_BATCH_BYTES, memory, keepsBroken: true }) : writer;
+    return { writer, lines };
   }
 
   /** For protocols that create, append and close atomically. */

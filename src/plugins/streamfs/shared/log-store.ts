@@ -90,7 +90,7 @@ export class LogStore implements StreamStore {
   /**
    * Applies the requested settings and data to a stream that only readers have opened.
    *
-   * @returns whether the stream was in that state
+   * @returns whether the stream was in that state, and no other node was faster
    */
   private async claim(
     mirror: Mirror,
@@ -100,9 +100,16 @@ export class LogStore implements StreamStore {
   ): Promise<boolean> {
     const { mirrors, sender } = this.options;
     if (!factsOf(state).isUnclaimed || state.endOffset > 0) return false;
-    await mirrors.claim(mirror, settings);
+    if (!(await mirrors.claim(mirror, settings))) return false;
     const chunks = this.chunksOf(data, mirror.entry.settings, true);
-    if (chunks.length > 0 || end) await sender.append(mirror, chunks, undefined, { isEnd: end });
+    if (chunks.length === 0 && !end) return true;
+    try {
+      await sender.append(mirror, chunks, undefined, { isEnd: end, expectedEnd: 0 });
+    } catch (error) {
+      if (!isStreamFSError(error, 'EXPECTED_OFFSET', 'STREAM_CLOSED')) throw error;
+      await this.options.catchUp(mirror);
+      return false;
+    }
     return true;
   }
 

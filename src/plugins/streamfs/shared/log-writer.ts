@@ -72,21 +72,33 @@ export class LogWriter implements FileWriter {
     return { isRepeated: this.isRepeated, seq: this.lastSeq };
   }
 
+  /** Whether a batch has failed, so that nothing more can be written. */
+  get hasFailed(): boolean {
+    return this.failure !== undefined;
+  }
+
   write(piece: Uint8Array): void | Promise<void> {
     if (this.failure !== undefined) throw this.failure;
     this.options.mirror.stream.requireOpen();
-    for (const unit of this.unitsOf(piece)) {
-      this.units.push(unit);
-      this.waitingBytes += unit.length;
-      this.options.sender.took(this.options.mirror, unit.length);
+    try {
+      for (const unit of this.unitsOf(piece)) this.queue(unit);
+    } finally {
+      // If a line is too long, those before it are appended, as if they had arrived in an earlier piece.
+      this.send();
     }
-    this.written += piece.length;
-    this.send();
     const { mirror, sender } = this.options;
     const isBehind = this.waitingBytes >= MAX_BODY_BACKLOG_BYTES || sender.isFull(mirror);
     const blocked = mirror.stream.whenRoom(piece.length);
     if (!isBehind && blocked === undefined) return undefined;
     return this.untilRoom(blocked);
+  }
+
+  private queue(unit: Unit): void {
+    const { mirror, sender } = this.options;
+    this.units.push(unit);
+    this.written += unit.length;
+    this.waitingBytes += unit.length;
+    sender.took(mirror, unit.length);
   }
 
   private async untilRoom(blocked: void | Promise<void>): Promise<void> {

@@ -7,6 +7,7 @@ import { createError } from '../../../errors/index.ts';
 import type { Log, LogEnd, LogFollower, LogSink } from '../../../logs/index.ts';
 import type { Entry } from '../entry.ts';
 import { Backlog } from './backlog.ts';
+import { factsOf } from './facts.ts';
 
 /** Maximum bytes of one stream that may wait for the log. */
 const MAX_STREAM_BACKLOG_BYTES = 8 * 1024 * 1024;
@@ -16,7 +17,7 @@ export interface MirrorOwner {
   over(mirror: Mirror): void;
   /** Bytes that this node never received. */
   lost(bytes: number): void;
-  /** The first byte has arrived, on a stream that readers had opened before there was a writer. */
+  /** A stream that only readers had opened has got the settings of its first writer, on any node. */
   claimed(mirror: Mirror): void;
   /** Bytes are missing, so the format has to be detected again. */
   formatLost(mirror: Mirror): void;
@@ -30,14 +31,17 @@ export class Mirror implements LogSink {
   renewedAt: number;
   /** The idle timeout from the facts of the stream. */
   idleTimeout: number;
+  /** The facts of the stream, as stored in the log. */
+  factsText: string;
   private readonly owner: MirrorOwner;
   private readonly follower: LogFollower;
-  private isCaughtUp = false;
+  private hasCaughtUp = false;
   private waiting = new Set<() => void>();
 
-  constructor(entry: Entry, idleTimeout: number, log: Log, owner: MirrorOwner, now: number) {
+  constructor(entry: Entry, facts: string, log: Log, owner: MirrorOwner, now: number) {
     this.entry = entry;
-    this.idleTimeout = idleTimeout;
+    this.factsText = facts;
+    this.idleTimeout = factsOf({ facts }).idleTimeout;
     this.owner = owner;
     this.usedAt = now;
     this.renewedAt = now;
@@ -58,10 +62,15 @@ export class Mirror implements LogSink {
     return stream.readerCount > 0 || writers.size > 0 || handles > 0 || this.backlog.bytes > 0;
   }
 
+  /** Whether the mirror has the initial content of the log. */
+  get isCaughtUp(): boolean {
+    return this.hasCaughtUp;
+  }
+
   /** Resolves when the mirror has the initial content of the log. */
   async caughtUp(): Promise<void> {
     await this.follower.caughtUp;
-    this.isCaughtUp = true;
+    this.hasCaughtUp = true;
   }
 
   // ── events of the log ──────────────────────────────────────────────────────────────────────────────────────────
@@ -74,19 +83,21 @@ export class Mirror implements LogSink {
     return this.stream.chunksAt(this.stream.endOffset);
   }
 
+  facts(facts: string): void {
+    if (facts === this.factsText) return;
+    this.factsText = facts;
+    this.owner.claimed(this);
+  }
+
   data(chunks: readonly Uint8Array[]): void {
-    const { entry, stream } = this;
+    const { stream } = this;
     for (const chunk of chunks) stream.append(chunk);
-    if (entry.autoCreated) {
-      entry.autoCreated = false;
-      this.owner.claimed(this);
-    }
     this.changed();
   }
 
   gap(offset: number, chunks: number): void {
     const { stream } = this;
-    if (this.isCaughtUp) this.owner.lost(offset - stream.endOffset);
+    if (this.hasCaughtUp) this.owner.lost(offset - stream.endOffset);
     stream.skipTo(offset, chunks);
     this.owner.formatLost(this);
     this.changed();

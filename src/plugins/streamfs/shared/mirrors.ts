@@ -6,7 +6,7 @@
 import type { MemoryBudget, StreamObserver } from '../../../core/index.ts';
 import { RingStream } from '../../../core/internal.ts';
 import { createError } from '../../../errors/index.ts';
-import type { Clock, StreamSettings, StreamSettingsInForce } from '../../../fs/index.ts';
+import type { Clock, StreamSettings } from '../../../fs/index.ts';
 import type { Log, StreamState } from '../../../logs/index.ts';
 import { type Entry, newEntry } from '../entry.ts';
 import { setFormat } from '../formats.ts';
@@ -88,6 +88,7 @@ export class Mirrors implements MirrorOwner {
       if (this.isShutDown) throw createError('SHUTTING_DOWN');
       const known = this.open.get(path);
       if (known !== undefined && (await this.isCurrent(known, generation))) {
+        if (!known.isCaughtUp) await this.catchUp(known);
         known.usedAt = this.options.clock.now();
         return known;
       }
@@ -122,7 +123,7 @@ export class Mirrors implements MirrorOwner {
   }
 
   private async make(path: string, creation: Creation | undefined): Promise<Mirror | undefined> {
-    const { clock, deadline, log, settings } = this.options;
+    const { clock, log, settings } = this.options;
     let state = await log.find(path);
     if (state === undefined) {
       if (creation === undefined) return undefined;
@@ -135,13 +136,18 @@ export class Mirrors implements MirrorOwner {
     if (there !== undefined && there.stream.generation === state.generation) return there;
     there?.leave();
     if (this.isShutDown) throw createError('SHUTTING_DOWN');
-    const mirror = new Mirror(this.newEntry(state), factsOf(state).idleTimeout, log, this, clock.now());
+    const mirror = new Mirror(this.newEntry(state), state.facts, log, this, clock.now());
     this.open.set(path, mirror);
     this.options.sums.joined(mirror.stream);
     this.sweepLater();
-    await within(mirror.caughtUp(), deadline, log);
+    await this.catchUp(mirror);
     mirror.stream.modifiedAt = state.modifiedAt;
     return mirror;
+  }
+
+  private catchUp(mirror: Mirror): Promise<void> {
+    const { deadline, log } = this.options;
+    return within(mirror.caughtUp(), deadline, log);
   }
 
   private newEntry(state: StreamState): Entry {
@@ -162,23 +168,19 @@ export class Mirrors implements MirrorOwner {
 
   // ── settings ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Gives settings to a stream that was created by a reader. */
-  async claim(mirror: Mirror, asked: StreamSettings | undefined): Promise<void> {
-    const settings = this.rules.settingsFor(asked);
-    const { entry, stream } = mirror;
+  /**
+   * Gives settings to a stream that was created by a reader.
+   *
+   * @returns false if a writer on another node was first and gave it others
+   */
+  async claim(mirror: Mirror, asked: StreamSettings | undefined): Promise<boolean> {
+    const { entry, factsText, stream } = mirror;
     const { idleTimeout } = this.options.settings;
-    const terms = termsOf(settings, { idleTimeout });
-    await this.options.log.update(entry.path, stream.generation, { terms });
-    entry.autoCreated = false;
-    mirror.idleTimeout = idleTimeout;
-    this.adopt(entry, settings);
-  }
-
-  private adopt(entry: Entry, settings: StreamSettingsInForce): void {
-    const { stream } = entry;
-    entry.settings = settings;
-    if (stream.writtenEnd === 0) stream.adopt(this.rules.rulesFor(settings));
-    setFormat(entry, this.options.memory);
+    const terms = termsOf(this.rules.settingsFor(asked), { idleTimeout });
+    const claim = { terms, from: factsText };
+    const { facts } = await this.options.log.update(entry.path, stream.generation, { claim });
+    mirror.facts(facts);
+    return facts === terms.facts;
   }
 
   // ── events of mirrors ──────────────────────────────────────────────────────────────────────────────────────────
@@ -196,18 +198,16 @@ export class Mirrors implements MirrorOwner {
     this.gapBytes += bytes;
   }
 
-  /** The first writer, on another node, has determined the settings. */
   claimed(mirror: Mirror): void {
     const { entry } = mirror;
-    void this.options.log.find(entry.path).then(
-      (state) => {
-        if (state?.generation !== entry.stream.generation) return;
-        const { idleTimeout, settings } = factsOf(state);
-        mirror.idleTimeout = idleTimeout;
-        entry.settings = settings;
-      },
-      () => undefined,
-    );
+    const { idleTimeout, isUnclaimed, settings } = factsOf({ facts: mirror.factsText });
+    const isEmpty = entry.stream.writtenEnd === 0;
+    mirror.idleTimeout = idleTimeout;
+    entry.autoCreated = isUnclaimed && isEmpty;
+    entry.settings = settings;
+    // A stream is claimed before its first byte is appended; only after a loss in the log can it be otherwise.
+    if (isEmpty) entry.stream.adopt(this.rules.rulesFor(settings));
+    setFormat(entry, this.options.memory);
   }
 
   formatLost({ entry }: Mirror): void {

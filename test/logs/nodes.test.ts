@@ -1,5 +1,5 @@
 /** The same streams on several servers, over an in-memory log (contract 106). */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Wire } from '../../src/logs/index.ts';
 import { FakeClock } from '../fs/fake-clock.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -193,6 +193,20 @@ describe('contract 106: nodes that share a log', () => {
     expect(await reader.until(8)).toBe('{"n":1}\n');
     expect((await facts(a)).meta.Content.type).toBe('application/json');
     expect((await put(a, '{"n":')).json().code).toBe('JSON_LINES_ONLY');
+    reader.cut();
+  });
+
+  it('a reader keeps a stream with a short time to live, though its node has opened others before', async () => {
+    const clock = new FakeClock();
+    const { engine, nodes } = await cluster(1, { clock });
+    const [a] = nodes as [Node];
+    await a.call('PUT', '/files?path=/s/other', { body: 'x' });
+    await put(a, 'x', '&ttl=4s');
+    const reader = await live(a);
+    const renewals = vi.spyOn(engine, 'update');
+    clock.advance(1000);
+    await waitFor(() => renewals.mock.calls.length > 0);
+    expect(renewals.mock.calls[0]![0]).toBe('/a');
     reader.cut();
   });
 

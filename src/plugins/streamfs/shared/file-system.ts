@@ -218,7 +218,7 @@ export class SharedFileSystem extends StreamFiles {
   }
 
   async shutdown(): Promise<void> {
-    this.mirrors.shutdown();
+    await this.mirrors.shutdown();
     this.slow.flush();
     this.log.onState = undefined;
     await this.log.close();

@@ -12,6 +12,7 @@ import { type Entry, newEntry } from '../entry.ts';
 import { setFormat } from '../formats.ts';
 import { MountRules } from '../mount-rules.ts';
 import type { Settings } from '../settings.ts';
+import { inSlices } from '../slices.ts';
 import type { Totals } from '../totals.ts';
 import { factsOf, newStream, renewalOf, termsOf } from './facts.ts';
 import { Mirror, type MirrorOwner, unavailable } from './mirror.ts';
@@ -50,6 +51,9 @@ export class Mirrors implements MirrorOwner {
   private readonly open = new Map<string, Mirror>();
   private readonly opening = new Map<string, Promise<Mirror | undefined>>();
   private cancelSweep: (() => void) | undefined;
+  /** When the next sweep is due, by the monotonic clock. */
+  private sweepAt = 0;
+  private isSweeping = false;
   private isShutDown = false;
 
   constructor(options: MirrorsOptions) {
@@ -139,7 +143,7 @@ export class Mirrors implements MirrorOwner {
     const mirror = new Mirror(this.newEntry(state), state.facts, log, this, clock.now());
     this.open.set(path, mirror);
     this.options.sums.joined(mirror.stream);
-    this.sweepLater();
+    this.sweepWithin(renewalOf(mirror.entry, mirror.idleTimeout));
     await this.catchUp(mirror);
     mirror.stream.modifiedAt = state.modifiedAt;
     return mirror;
@@ -208,6 +212,7 @@ export class Mirrors implements MirrorOwner {
     // A stream is claimed before its first byte is appended; only after a loss in the log can it be otherwise.
     if (isEmpty) entry.stream.adopt(this.rules.rulesFor(settings));
     setFormat(entry, this.options.memory);
+    this.sweepWithin(renewalOf(entry, idleTimeout));
   }
 
   formatLost({ entry }: Mirror): void {
@@ -216,27 +221,46 @@ export class Mirrors implements MirrorOwner {
 
   // ── closing ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  private sweepLater(): void {
-    if (this.cancelSweep !== undefined || this.open.size === 0) return;
-    let delay = MAX_SWEEP_MS;
-    for (const { entry, idleTimeout } of this.open.values()) delay = Math.min(delay, renewalOf(entry, idleTimeout));
-    this.cancelSweep = this.options.clock.schedule(() => this.sweep(), Math.max(MIN_SWEEP_MS, delay));
+  /** @param delay how soon a mirror has to be renewed, in milliseconds */
+  private sweepWithin(delay: number): void {
+    const { clock } = this.options;
+    const wait = Math.max(MIN_SWEEP_MS, Math.min(MAX_SWEEP_MS, delay));
+    const at = clock.now() + wait;
+    if (this.cancelSweep !== undefined) {
+      if (this.sweepAt <= at) return;
+      this.cancelSweep();
+    }
+    this.sweepAt = at;
+    this.cancelSweep = clock.schedule(() => this.sweep(), wait);
   }
 
   private sweep(): void {
     this.cancelSweep = undefined;
+    if (this.isSweeping) return;
+    this.isSweeping = true;
+    let delay = MAX_SWEEP_MS;
+    const rest = inSlices(this.open.values(), (mirror) => {
+      this.check(mirror);
+      delay = Math.min(delay, renewalOf(mirror.entry, mirror.idleTimeout));
+    });
+    const finish = () => {
+      this.isSweeping = false;
+      if (this.open.size > 0 && !this.isShutDown) this.sweepWithin(delay);
+    };
+    if (rest === undefined) finish();
+    else void rest.then(finish);
+  }
+
+  private check(mirror: Mirror): void {
     const { clock, log } = this.options;
     const now = clock.now();
-    for (const mirror of [...this.open.values()]) {
-      if (mirror.isUsed) {
-        mirror.usedAt = now;
-        this.renew(mirror, now);
-      } else if (!log.state.isConnected) {
-        // Keep the mirror: if the log comes back without the stream, this node may have its only copy.
-        mirror.usedAt = now;
-      } else if (now - mirror.usedAt >= LINGER_MS) mirror.leave();
-    }
-    this.sweepLater();
+    if (mirror.isUsed) {
+      mirror.usedAt = now;
+      this.renew(mirror, now);
+    } else if (!log.state.isConnected) {
+      // Keep the mirror: if the log comes back without the stream, this node may have its only copy.
+      mirror.usedAt = now;
+    } else if (now - mirror.usedAt >= LINGER_MS) mirror.leave();
   }
 
   /** Open writers keep their stream alive; readers keep streams with their own time to live. */
@@ -249,10 +273,10 @@ export class Mirrors implements MirrorOwner {
   }
 
   /** Ends all mirrors, so that readers get an end rather than a cut connection. */
-  shutdown(): void {
+  async shutdown(): Promise<void> {
     this.isShutDown = true;
     this.cancelSweep?.();
-    for (const mirror of [...this.open.values()]) mirror.leave();
+    await inSlices(this.open.values(), (mirror) => mirror.leave());
   }
 }
 

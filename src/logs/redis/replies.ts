@@ -77,19 +77,19 @@ function parseEnding(text: string): LogEnd {
 }
 
 /**
- * Parses `GENERATION START END CHUNKS CREATED MODIFIED RETENTION TTL EXPIRES TAG USED NOW FACTS_LENGTH`, a line feed,
- * the facts and the ending.
+ * Parses `GENERATION FLOOR END CHUNKS CREATED MODIFIED RETENTION TTL EXPIRES USED TAG NOW FACTS_LENGTH`, a line feed, the
+ * facts and the ending. Bytes below FLOOR were never in the engine.
  */
 export function parseState(reply: Reply): StoredStream {
   const text = reply as Buffer;
   const at = text.indexOf(LINE_FEED);
-  const [generation, start, end, chunks, created, modified, retention, ttl, expires, tag, used, now, length] = text
+  const [generation, floor, end, chunks, created, modified, retention, ttl, expires, used, tag, now, length] = text
     .toString('latin1', 0, at)
     .split(' ') as Words<13>;
   const endingAt = at + 1 + Number(length);
   return {
     generation,
-    startOffset: Number(start),
+    startOffset: Math.max(Number(floor), Number(end) - Number(retention)),
     endOffset: Number(end),
     chunkCount: Number(chunks),
     createdAt: Number(created),

@@ -120,7 +120,7 @@ local function stateOf(words, facts, ending)
   return table.concat(words, ' ')..' '..num(#facts)..'\\n'..facts..ending
 end
 local function state()
-  local words = {H.g, num(start()), H.e, H.c, H.b, H.m, H.R, H.t or '', H.x or '', H.k or '', H.u or H.m, num(now)}
+  local words = {H.g, H.s or '0', H.e, H.c, H.b, H.m, H.R, H.t or '', H.x or '', H.u or H.m, H.k or '', num(now)}
   return stateOf(words, H.f, H.r or '')
 end
 `;
@@ -288,12 +288,22 @@ if isDue() then return {'EXPIRED', H.g} end
 return {'OK', state()}
 `;
 
-/** The states of several streams, each empty if STATE would not answer `OK`. KEYS: the hashes. */
-const STATES = `${PRELUDE}
+/**
+ * The states of several streams, each empty if STATE would not answer `OK`. KEYS: the hashes. Called for every stream of
+ * a listing, and therefore without the tables of the other scripts.
+ */
+const STATES = `${CLOCK}
 local found = {}
+local rest = '  '..num(now)..' '
 for i, key in ipairs(KEYS) do
-  if i > 1 then look(key) end
-  found[i] = H.g and not isDue() and state() or ''
+  local v = call('HMGET', key, 'g', 's', 'e', 'c', 'b', 'm', 'R', 't', 'x', 'u', 'f', 'r')
+  local ttl, expires, facts = v[8], v[9], v[11]
+  if not v[1] or (expires and tonumber(expires) <= now) or (ttl and tonumber(v[10]) + tonumber(ttl) <= now) then
+    found[i] = ''
+  else
+    v[2], v[8], v[9], v[10] = v[2] or '0', ttl or '', expires or '', v[10] or v[6]
+    found[i] = table.concat(v, ' ', 1, 10)..rest..#facts..'\\n'..facts..(v[12] or '')
+  end
 end
 return found
 `;
@@ -677,7 +687,7 @@ else
   if not H.z then return {'NOSTREAM', ''} end
   local g, e, c, s, ending = string.match(H.z, '^(%S+) (%d+) (%d+) (%d+) (.*)$')
   if g ~= ARGV[1] then return {'RECREATED', g} end
-  gone = stateOf({g, s, e, c, '0', '0', '1', '', '', '', '0', num(now)}, '', ending)
+  gone = stateOf({g, s, e, c, '0', '0', e, '', '', '0', '', num(now)}, '', ending)
   from = tonumber(s)
 end
 local position = tonumber(ARGV[2])

@@ -36,7 +36,7 @@ async function follow() {
   const memory = { tags: new Tags(new NodeNames()), tag: '', chunkCount: 0 };
   let reads = 0;
   const forks: Forked[] = [];
-  let state = `${GENERATION} 0 0 0 1 1 1000000    1 1 2\n{}`;
+  let state = `${GENERATION} 0 0 0 1 1 1000000   1  1 2\n{}`;
   const host: FollowerHost = {
     memoryOf: () => memory,
     keys: (path, generation) => [`{${path}}`, `{${path}}:${generation}`],
@@ -75,9 +75,17 @@ describe('a follower', () => {
   it('says where both end when the engine has another batch at the offset of its own', async () => {
     const { follower, forks, tells } = await follow();
     follower.message(published('d 4 other.1  1 4 0', 'abcd'));
-    tells(`${GENERATION} 0 4 1 1 1 1000000  strange.1  1 1 2\n{}`);
+    tells(`${GENERATION} 0 4 1 1 1 1000000   1 strange.1 1 2\n{}`);
     await follower.read();
     expect(forks).toEqual([{ path: '/s', nodeEnd: 4, logEnd: 4 }]);
+  });
+
+  it('ignores messages that it does not know, from nodes of a newer version', async () => {
+    const { follower, sink } = await follow();
+    follower.message(published('y 4 other.1'));
+    follower.message(published('d 4 other.1  1 4 0', 'abcd'));
+    expect(sink.endOffset).toBe(4);
+    follower.close();
   });
 
   it('takes a batch for lost where the mirror has other batches at its offsets, though it ends behind it', async () => {

@@ -101,7 +101,7 @@ describe('errors in the words of the command line', () => {
       'offset 11 is beyond the end: the stream has ended at 10: ' +
         'nothing more comes; read what is kept without --offset, or from at most --offset 10',
     );
-    expect(code).toBe(EXIT.failed.code);
+    expect(code).toBe(EXIT.refused.code);
   });
 
   it('mounting with several wrong parameters reports each on a separate line', async () => {

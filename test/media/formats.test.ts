@@ -295,6 +295,8 @@ describe('FLAC of which not all is looked at', () => {
         (recordings, step, retention) => {
           const bytes = Buffer.concat(recordings.map((each) => each.bytes));
           const last = recordings.at(-1)!;
+          // The longest frame head: until so many bytes have arrived, the scanner waits for the rest of one.
+          fc.pre(last.bytes.length - last.header.length >= 16);
           const begun = bytes.length - last.bytes.length;
           const pieces = Array.from({ length: Math.ceil(bytes.length / step) }, (_, n) =>
             bytes.subarray(n * step, (n + 1) * step),

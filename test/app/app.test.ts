@@ -210,7 +210,7 @@ describe('an app that cannot start', () => {
     );
   });
 
-  it('contract 79: refuses an address that others can reach, unless it is told that no authentication is meant', async () => {
+  it('contract 79: refuses an address that others can reach, unless authentication is turned off explicitly', async () => {
     await expect(start({ address: '0.0.0.0:0' })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
     await expect(start({ config: { server: { address: '[::]:0' } }, address: '0.0.0.0:0' })).rejects.toThrow(
       /^refusing to listen on 0\.0\.0\.0:0: /,

@@ -12,7 +12,7 @@ const WAYS = {
   'by rejecting': () => Promise.reject(new Error('broken: rejected')),
   'by rejecting after a while': () =>
     new Promise((_, reject) => setTimeout(() => reject(new Error('broken: rejected late')), 20)),
-  'by throwing what is no error': () => {
+  'by throwing something that is not an error': () => {
     throw 'broken: a text';
   },
   'by rejecting with nothing': () => Promise.reject(undefined),

@@ -60,8 +60,8 @@ describe('certificate and key', () => {
       'the file does not exist',
     ],
     ['a directory', 'key', () => authority.folder, 'it is a directory'],
-    ['a certificate that is none', 'certificate', () => certificate.keyFile, 'expected a certificate in PEM'],
-    ['a key that is none', 'key', () => certificate.certificateFile, 'expected a private key in PEM'],
+    ['an invalid certificate', 'certificate', () => certificate.keyFile, 'expected a certificate in PEM'],
+    ['an invalid key', 'key', () => certificate.certificateFile, 'expected a private key in PEM'],
     [
       'a certificate with nonsense in it',
       'certificate',
@@ -86,7 +86,7 @@ describe('certificate and key', () => {
       () => authority.issue().keyFile,
       'it is not the key of the first certificate',
     ],
-  ] as const)('%s is told with setting, file and reason, and nothing starts', async (_, setting, make, reason) => {
+  ] as const)('%s is reported with setting, file and reason, and nothing starts', async (_, setting, make, reason) => {
     const file = make();
     const tls = { certificate: certificate.certificateFile, key: certificate.keyFile, [setting]: file };
     const error = await startApp({ config: { server: { address: '127.0.0.1:0', tls } } }).catch((e: unknown) => e);
@@ -94,7 +94,7 @@ describe('certificate and key', () => {
     expect((error as Error).message).toContain(`server.tls.${setting}: ${file}: ${reason}`);
   });
 
-  it('that is over is told in the log, and used all the same', async () => {
+  it('that has expired is logged, and used all the same', async () => {
     const logger = recorder();
     const { certificateFile, keyFile } = authority.issue(undefined, -1);
     const tls = { certificate: certificateFile, key: keyFile };

@@ -60,7 +60,7 @@ describe('commands', () => {
     expect(files.out()).toMatch(/^-rw-r--r-- +2\.0KB +\d{4}-\d\d-\d\dT[\d:]+(Z|[+-]\d\d:\d\d) +f$/m);
   });
 
-  it('contract 85: stat has human units beside the numbers, in groups', async () => {
+  it('contract 85: stat has human units next to the numbers, in groups', async () => {
     const { url } = await realServer();
     await new StreamFSClient({ url }).write('/streamfs/x', new Uint8Array(3000), { end: true, endStatus: 'exit 3' });
     const run = cli(['stat', '/streamfs/x'], { url });

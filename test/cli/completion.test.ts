@@ -35,7 +35,7 @@ describe('completion', () => {
     expect(await words(['help', 'ser'])).toEqual(['serve']);
   });
 
-  it('offers the options of the command, also behind global ones, and the global ones', async () => {
+  it('offers the options of the command, also after global ones, and the global ones', async () => {
     expect(await words(['--url', 'http://127.0.0.1:1', 'cat', '--la'])).toEqual(['--last', '--last-lines']);
     expect(await words(['ls', '--to'])).toEqual(['--token-file']);
     expect(await words(['write', '/x', '--at'])).toEqual(['--atomic']);
@@ -43,7 +43,7 @@ describe('completion', () => {
     expect(await words(['cat', '--', '--la'])).toEqual([]);
   });
 
-  it('offers the choices of an option, in one word with it or behind it, and those of an argument', async () => {
+  it('offers the choices of an option, in one word with it or after it, and those of an argument', async () => {
     expect(await words(['cat', '--from', ''])).toEqual(['earliest', 'live']);
     expect(await words(['cat', '--on-lag', 'd'])).toEqual(['drop-oldest', 'drop-newest', 'disconnect']);
     expect(await words(['cat', '--on-lag=b'])).toEqual(['--on-lag=block']);
@@ -51,7 +51,7 @@ describe('completion', () => {
     expect(await words(['completion', 'z'])).toEqual(['zsh']);
   });
 
-  it('offers files where an option names one, and behind exec; nothing where anything may be given', async () => {
+  it('offers files where an option names one, and after exec; nothing where anything may be given', async () => {
     expect(await words(['serve', '-c', ''])).toEqual([':files']);
     expect(await words(['exec', '/streamfs/x', '--', 'ma'])).toEqual([':files']);
     expect(await words(['cat', '--offset', ''])).toEqual([]);

@@ -176,7 +176,7 @@ describe('log check', () => {
     expect(gone.err).toMatch('journal: the whole directory is missing');
   });
 
-  it('refuses a newer version, a directory that is no log, and what is no directory', async () => {
+  it('refuses a newer version, a directory that is not a log, and what is not a directory', async () => {
     await makeLog();
     await writeFile(join(directory, 'FORMAT'), 'streamfs-log 2\nsalt 00000000\n');
     const newer = await log('check', directory);

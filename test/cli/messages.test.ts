@@ -59,7 +59,7 @@ describe('errors in the words of the command line', () => {
     expect(code).toBe(EXIT.notFound.code);
   });
 
-  it('a path outside every mount is told also where the mounts may not be asked for', async () => {
+  it('a path outside every mount is reported as such even if the mounts may not be listed', async () => {
     const server = await fakeServer((_request, response, query) => {
       if (query.has('path')) refuse(response, 404, 'NOTHING_MOUNTED');
       else refuse(response, 403, 'FORBIDDEN');
@@ -136,7 +136,7 @@ describe('errors in the words of the command line', () => {
     expect(below).toBe(`there is no StreamFS at ${url}/elsewhere/api/v1: check --url or STREAMFS_URL`);
   });
 
-  it('contract 20: a reader that was disconnected for being too slow is told how to go on', async () => {
+  it('contract 20: a reader that was disconnected for being too slow gets a message with the command to continue', async () => {
     const { url } = await fakeServer((_request, response) => {
       beginFrames(response, { offset: 0, generation: 'g' });
       response.end(Buffer.concat([frame('data', 0, 'abc'), frame('end', 3, 'too-slow')]));

@@ -38,7 +38,7 @@ describe('contract 98: settings of a stream, by the command line', () => {
     expect(await factsOf(url, '/streamfs/x')).toMatchObject(FACTS);
   });
 
-  it('others than those of a stream that is there are told, with both values and what to do', async () => {
+  it('that differ from those of an existing stream are reported, with both values and a hint', async () => {
     const { url } = await realServer();
     await cli(['create', '/streamfs/x', '--ring', '2MB'], { url }).code;
     const refused = cli(['write', '/streamfs/x', '--ring', '1MB', '--type', 'audio/ogg'], { url, input: 'x' });
@@ -111,7 +111,7 @@ describe('write --lossless', () => {
     expect([await writer.code, writer.err.text]).toEqual([EXIT.interrupted.code, '']);
   });
 
-  it('is told at once when the stream it waits at is removed', async () => {
+  it('fails immediately when the stream that it waits for is removed', async () => {
     const { url } = await realServer();
     const writer = cli(['write', '--lossless', '--readers', '1', '/streamfs/x'], { url });
     await expect.poll(() => writer.err.text).toContain('waiting for 1 reader: 0 joined');
@@ -119,7 +119,7 @@ describe('write --lossless', () => {
     expect(await writer.code).not.toBe(0);
   });
 
-  it('cuts a reader that stands still for longer than block_timeout, which is told; the others lose nothing', async () => {
+  it('disconnects a reader that stops for longer than block_timeout, and reports it; the others lose nothing', async () => {
     const { url } = await realServer({
       plugins: { streamfs: { path: '/streamfs', config: { block_timeout: '300ms', channel_buffer_size: '64KB' } } },
     });

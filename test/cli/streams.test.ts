@@ -90,7 +90,7 @@ describe('write and cat', () => {
     expect(await cli(['write', '--stream', '/streamfs/x'], { url, input: 'x' }).code).toBe(EXIT.refused.code);
   });
 
-  it('contract 36: --no-create writes and reads only what is there', async () => {
+  it('contract 36: --no-create writes and reads only existing streams', async () => {
     const { url } = await realServer();
     const writer = cli(['write', '--stream', '--no-create', '/streamfs/none'], { url, input: 'x' });
     expect(await writer.code).toBe(EXIT.notFound.code);
@@ -99,7 +99,7 @@ describe('write and cat', () => {
     expect(reader.err.text).toBe('streamfs: stream not found: /streamfs/none\n');
   });
 
-  it('contract 25: cat starts where it is told', async () => {
+  it('contract 25: cat starts at the requested place', async () => {
     const { url } = await realServer();
     await cli(['write', '--stream', '--end', '/streamfs/x'], { url, input: 'one\ntwo\nthree\n' }).code;
     const starts: [string[], string][] = [
@@ -125,7 +125,7 @@ describe('write and cat', () => {
     expect(plain.out()).toContain('StreamFS');
   });
 
-  it('contract 28: a server that shuts down is an end with --no-reconnect, with a code of its own', async () => {
+  it('contract 28: a server that shuts down is an end with --no-reconnect, with its own exit code', async () => {
     const server = await realServer();
     const reader = cli(['cat', '--stream', '--no-reconnect', '/streamfs/x'], { url: server.url });
     await cli(['write', '--stream', '/streamfs/x'], { url: server.url, input: 'abc' }).code;
@@ -135,7 +135,7 @@ describe('write and cat', () => {
     expect(reader.err.text).toBe('streamfs: /streamfs/x: the server shut down at offset 3\n');
   });
 
-  it('contract 23: a stream that is removed ends, and that is told', async () => {
+  it('contract 23: a stream that is removed ends, and cat reports it', async () => {
     const { url } = await realServer();
     await cli(['write', '--stream', '/streamfs/x'], { url, input: 'abc' }).code;
     const reader = cli(['cat', '--stream', '/streamfs/x'], { url });
@@ -155,7 +155,7 @@ describe('write and cat', () => {
     expect([await quiet.code, quiet.err.text]).toEqual([0, '']);
   });
 
-  it('--timeout gives up when nothing comes, with a code of its own', async () => {
+  it('--timeout gives up when no data arrives, with its own exit code', async () => {
     const { url } = await realServer();
     const reader = cli(['cat', '--stream', '--timeout', '30ms', '/streamfs/x'], { url });
     expect(await reader.code).toBe(EXIT.timeout.code);
@@ -180,7 +180,7 @@ describe('write and cat', () => {
     expect(strict.err.text).toMatch(/^streamfs: the connection was cut at offset 3/);
   });
 
-  it('contract 9: losses are told with exact offsets and bytes, also to those who want quiet', async () => {
+  it('contract 9: losses are reported with exact offsets and bytes, also with --quiet', async () => {
     const server = await fakeServer((_request, response) => {
       beginFrames(response, { offset: 0, generation: 'g' });
       response.end(
@@ -294,7 +294,7 @@ describe('write and cat', () => {
 });
 
 describe('standard output', () => {
-  it('that is not read stops the download, and nothing is lost when it goes on', async () => {
+  it('that is not read stops the download, and nothing is lost when it continues', async () => {
     const total = 48 * 1024 * 1024;
     let sent = 0;
     const server = await fakeServer((request, response) => {

@@ -36,7 +36,7 @@ describe('tail', () => {
     [['-n', '0'], ''],
     [['-n', '1000'], `${numbers(1, 20)}rest`],
     [['-c', '6'], '0\nrest'],
-  ])('%j prints the end of a file that is no stream', async (options, expected) => {
+  ])('%j prints the end of a file that is not a stream', async (options, expected) => {
     const { url } = await filled();
     const run = cli(['tail', ...options, '/memfs/file'], { url });
     expect([await run.code, run.out()]).toEqual([0, expected]);
@@ -55,7 +55,7 @@ describe('tail', () => {
   it('follows several until they end, with a heading where the stream changes', async () => {
     const { url, client } = await filled();
     const run = cli(['tail', '-f', '-n', '1', '/streamfs/a', '/streamfs/b'], { url });
-    await waitFor('what is there', () => run.out().endsWith('120\n'));
+    await waitFor('the existing lines', () => run.out().endsWith('120\n'));
     await client.write('/streamfs/a', 'x\n');
     await waitFor('x', () => run.out().endsWith('x\n'));
     await client.write('/streamfs/a', 'y\n');
@@ -70,7 +70,7 @@ describe('tail', () => {
   it('--prefix and --timestamps mark whole lines, in colour on a terminal only', async () => {
     const { url, client } = await filled();
     const run = cli(['tail', '-f', '-n', '1', '--prefix', '--timestamps', '/streamfs/a', '/streamfs/b'], { url });
-    await waitFor('what is there', () => run.out().endsWith('120\n'));
+    await waitFor('the existing lines', () => run.out().endsWith('120\n'));
     await client.write('/streamfs/a', 'beg');
     await client.write('/streamfs/b', 'other\n');
     await waitFor('other', () => run.out().endsWith('other\n'));
@@ -85,7 +85,7 @@ describe('tail', () => {
     ]);
   });
 
-  it('contract 9, 90: a loss is told, and is exit code 8; what was gone before is only told', async () => {
+  it('contract 9, 90: a loss is reported, and is exit code 8; bytes lost before the start are only reported', async () => {
     const server = await fakeServer((_request, response) => {
       beginFrames(response, { offset: 0, generation: 'g' });
       const frames = [gapFrame(0, 10, 0), frame('data', 10, 'a'), gapFrame(11, 21, 1), frame('data', 21, 'b')];

@@ -39,7 +39,12 @@ describe('a server with TLS', () => {
   });
 
   it.each([
-    ['nobody who is trusted signed its certificate', () => authority.issue(), [], '--ca-file or STREAMFS_CA_FILE'],
+    [
+      'its certificate is not signed by a trusted authority',
+      () => authority.issue(),
+      [],
+      '--ca-file or STREAMFS_CA_FILE',
+    ],
     ['another signed it', () => authority.issue(), ['other'], '--ca-file or STREAMFS_CA_FILE'],
     [
       'it is for another name',
@@ -48,7 +53,7 @@ describe('a server with TLS', () => {
       'but for DNS:elsewhere.example',
     ],
     ['it has expired', () => authority.issue(undefined, -1), ['own'], 'its certificate has expired'],
-  ] as const)('is not reached where %s, and what to do is told at once', async (_, make, trusted, expected) => {
+  ] as const)('is not reached if %s, with an immediate hint', async (_, make, trusted, expected) => {
     const url = await secureServer(make());
     const files = { own: authority.caFile, other: other.caFile };
     const ca = trusted.flatMap((which) => ['--ca-file', files[which]]);
@@ -65,7 +70,7 @@ describe('a server with TLS', () => {
     }
   });
 
-  it('that has none after all is told by what to do', async () => {
+  it('that has no TLS is reported with a hint', async () => {
     const { url } = await realServer();
     for (const argv of [['ls'], ['write', '--stream', '/streamfs/a']]) {
       const one = cli(argv, { url: url.replace('http:', 'https:'), input: 'x' });

@@ -36,7 +36,7 @@ describe('how a source is cut into appends', () => {
     expect(appends).toEqual(['abcde', 'fghij', 'klmno', 'p']);
   });
 
-  it('contract 88: where lines are to stay whole every append but the last ends behind a newline', async () => {
+  it('contract 88: with atomic lines every append but the last ends after a newline', async () => {
     await fc.assert(
       fc.asyncProperty(sources, fc.integer({ min: 1, max: 40 }), async (pieces, size) => {
         const appends = await appendsOf(pieces, size, true);

@@ -42,7 +42,7 @@ const fetches: [string, StreamFSClientOptions][] = [
 ];
 
 describe.each(fetches)('following, over %s', (_, client) => {
-  it('contract 19: after a cut at any byte it goes on at its offset, nothing lost, nothing twice', async () => {
+  it('contract 19: after a cut at any byte it continues at its offset, without losing or repeating a byte', async () => {
     const content = 'first line\nsecond\nthe third and last\n';
     const framesFrom = (offset: number) => {
       const frames: Buffer[] = [];
@@ -91,7 +91,7 @@ describe.each(fetches)('following, over %s', (_, client) => {
     expect(bytesOf(records)).toBe('abcxyz');
   });
 
-  it('contract 29: a stream that was recreated is told with both generations, and read from its earliest', async () => {
+  it('contract 29: a recreated stream is reported with both generations, and read from its earliest offset', async () => {
     const server = await fakeServer((_request, response, query) => {
       if (query.get('generation') === 'old') {
         refuse(response, 409, 'STREAM_RECREATED');
@@ -298,7 +298,7 @@ describe.each(fetches)('following, over %s', (_, client) => {
     expect(server.requests[0]?.query.get('heartbeat')).toBe('20ms');
   });
 
-  it('the timeout goes on counting while the server is away', async () => {
+  it('the timeout continues counting while the server is away', async () => {
     const server = await fakeServer((_request, response) => {
       beginFrames(response, { offset: 0, generation: 'g' });
       response.write(frame('data', 0, 'abc'), () => {
@@ -338,7 +338,7 @@ describe.each(fetches)('following, over %s', (_, client) => {
     expect(await waiting).toBe(reason);
   });
 
-  it('a file that is no stream is given with its offsets, and ends', async () => {
+  it('a file that is not a stream is given with its offsets, and ends', async () => {
     const server = await fakeServer((_request, response) => {
       response.writeHead(200, { 'Content-Type': 'application/octet-stream' });
       response.end('a readme');
@@ -370,7 +370,7 @@ describe.each(fetches)('following, over %s', (_, client) => {
 });
 
 describe('following', () => {
-  it('asks for a start as it is told', async () => {
+  it('requests the start that it was given', async () => {
     const server = await fakeServer((_request, response) => refuse(response, 404, 'STREAM_NOT_FOUND'));
     const starts: [FollowOptions, Record<string, string>][] = [
       [{ from: 'live' }, { from: 'live' }],
@@ -400,7 +400,7 @@ describe('following', () => {
     expect(() => follow('http://127.0.0.1:1', options)).toThrow(TypeError);
   });
 
-  it('does not go on after a cut where the server names no generation: it could be another stream', async () => {
+  it('does not continue after a cut where the server names no generation: it could be another stream', async () => {
     const server = await fakeServer((_request, response) => {
       beginFrames(response, { offset: 0 });
       cutAfter(response, frame('data', 0, 'abc'));

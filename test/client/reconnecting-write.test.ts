@@ -29,7 +29,7 @@ async function writing(handler: Handler, options: WriteOptions = {}, endOffset =
 const whole = (request: Parameters<Handler>[0], act: () => void) => request.resume().once('end', act);
 
 describe('contract 89: a producer that the server has forgotten', () => {
-  it('goes on under another name where nothing of the append had been sent before', async () => {
+  it('continues under another name where nothing of the append had been sent before', async () => {
     let asked = 0;
     const { result, losses, ids } = await writing((request, response) =>
       whole(request, () => {
@@ -59,7 +59,7 @@ describe('contract 89: a producer that the server has forgotten', () => {
     expect([losses, ids()]).toEqual([[], 2]);
   });
 
-  it('fails where a part may be there, and says how much is sure; with recreate it goes on, and tells what is doubtful', async () => {
+  it('fails if a part may have been applied, and says how much certainly was; with recreate it continues, and reports what is doubtful', async () => {
     const strict = await writing(inDoubt(501), {}, 500);
     await expect(strict.result).rejects.toMatchObject({ kind: 'cut', details: { written: 0 } });
     const tolerant = await writing(inDoubt(501), { recreate: true }, 500);
@@ -84,7 +84,7 @@ describe('contract 89: a stream that is gone', () => {
       else response.end('{}');
     });
 
-  it('with its server is made again only where that is asked for', async () => {
+  it('that was lost with its server is recreated only on request', async () => {
     const strict = await writing(gone);
     await expect(strict.result).rejects.toMatchObject({ code: 'STREAM_NOT_FOUND', details: { written: 0 } });
     await expect(strict.result).rejects.toThrow(/lost with its server, which was restarted/);
@@ -106,7 +106,7 @@ describe('contract 89: a stream that is gone', () => {
     expect(losses).toMatchObject([{ lost: 524_288, doubtful: 0, written: 524_288 }]);
   });
 
-  it('that was asked for by its generation is never made again', async () => {
+  it('that was requested by generation is never recreated', async () => {
     const { result } = await writing(gone, { recreate: true, generation: 'g' });
     await expect(result).rejects.toMatchObject({ code: 'STREAM_NOT_FOUND' });
   });
@@ -131,7 +131,7 @@ describe('transient and permanent failures', () => {
     expect((await result).written).toBe(3);
   });
 
-  it('a mount that has failed for good is told at once', async () => {
+  it('a mount that has failed for good is reported immediately', async () => {
     let asked = 0;
     const at = await fakeServer((_request, response) => {
       asked += 1;

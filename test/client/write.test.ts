@@ -106,7 +106,7 @@ describe.each(fetches)('writing, over %s', (_, options) => {
     expect(received).toBe('abcdef');
   });
 
-  it('a refusal in the middle of an endless source is told at once, and the source is closed', async () => {
+  it('a refusal in the middle of an endless source is reported immediately, and the source is closed', async () => {
     const source = new ManualSource();
     const server = await fakeServer((request, response) => {
       request.once('data', () => refuse(response, 409, 'STREAM_CLOSED'));

@@ -129,7 +129,7 @@ describe('formats', () => {
     for (const refused of ['999ms', '10h']) expect(() => read(refused)).toThrow(/expected 0, or 1s to 9h/);
   });
 
-  it('keeps the line of each plugin for errors of its own', () => {
+  it('keeps the line of each plugin for its own errors', () => {
     expect(parseConfig(YAML, 'c.yaml').mounts.map((mount) => mount.where)).toEqual(['c.yaml:7', 'c.yaml:15']);
     expect(parseConfig(TOML, 'c.toml').mounts.map((mount) => mount.where)).toEqual(['c.toml:7', 'c.toml:18']);
   });
@@ -259,7 +259,7 @@ describe('tokens', () => {
     }
   });
 
-  it('with a pattern that is none, or a right that is none, is refused', () => {
+  it('with an invalid pattern, or an invalid right, is refused', () => {
     const text = 'server: {tokens: [{name: a, token: a-long-enough-secret, rights: [own], paths: [x, /a**]}]}';
     expect(refusal(text).join()).toMatch(
       /must be one of read, write, admin.*invalid pattern: "x".*invalid pattern: "\/a\*\*"/s,

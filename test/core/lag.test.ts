@@ -27,14 +27,14 @@ describe('a reader within its allowance', () => {
     });
   }
 
-  it('contract 20: the policy is the stream’s unless the reader has one of its own', () => {
+  it('contract 20: the policy is the stream’s unless the reader has its own', () => {
     const s = stream('disconnect');
     expect(s.openReader().policy).toBe('disconnect');
     expect(s.openReader({ onLag: 'drop-newest' }).policy).toBe('drop-newest');
     expect(new RingStream({ retention: 1, maxLag: 1 }).openReader().policy).toBe('drop-oldest');
   });
 
-  it('contract 20: a policy that is none is refused, naming those there are', () => {
+  it('contract 20: an invalid policy is refused with a list of the valid ones', () => {
     const none = 'drop-everything' as LagPolicy;
     expect(() => stream(none)).toThrow(/drop-oldest, drop-newest, disconnect, block/);
     const s = stream('block');
@@ -243,7 +243,7 @@ describe('disconnect', () => {
     expect((await bytesNow(other)).length).toBe(20);
   });
 
-  it('contract 20: one that comes to read in that turn is told at once', async () => {
+  it('contract 20: one that reads in that turn gets the error immediately', async () => {
     const s = stream('disconnect');
     const reader = s.openReader();
     append(s, '0123456789', '0123456789', 'x');

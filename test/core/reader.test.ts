@@ -304,7 +304,7 @@ describe('where to start', () => {
     expect(await from(s, { lastLines: 4000 })).toBe(all);
   });
 
-  it('contract 25: a start that is none is refused, saying what would be right', async () => {
+  it('contract 25: an invalid start is refused with what would be right', async () => {
     const s = stream();
     append(s, 'abc');
     const bad = [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY];
@@ -450,7 +450,7 @@ describe('reading chunks', () => {
 });
 
 describe('waiting', () => {
-  it('an abort signal ends a wait with its reason, and the reader goes on without having lost a byte', async () => {
+  it('an abort signal ends a wait with its reason, and the reader continues without having lost a byte', async () => {
     const s = stream();
     const reader = s.openReader();
     await readNow(reader);

@@ -38,7 +38,7 @@ describe('streams that share their rules', () => {
     expect([budget.holderCount, budget.history]).toEqual([1, one.stats().memory]);
   });
 
-  it('are told what is wrong with them when they are made', () => {
+  it('are validated when they are created', () => {
     expect(() => new StreamRules({ ...options, retention: 0 })).toThrow(/retention must be a whole number of bytes/);
     expect(() => new StreamRules({ ...options, blockTimeout: -1 })).toThrow(/blockTimeout must be/);
     expect(() => new StreamRules({ ...options, onLag: 'none' as 'block' })).toThrow(/onLag.*must be one of/);

@@ -11,7 +11,7 @@ function stream(options: Partial<ConstructorParameters<typeof RingStream>[0]> = 
 }
 
 describe('appending', () => {
-  it('contract 1: every append goes behind the last, and says where the end is now', () => {
+  it('contract 1: an append adds bytes at the end and returns the new end offset', () => {
     const s = stream();
     expect(s.append(bytesOf('abc'))).toBe(3);
     expect(s.append(bytesOf('de'))).toBe(5);
@@ -239,7 +239,7 @@ describe('fan-out', () => {
     expect(s.stats()).toMatchObject({ skippedBytes: 46, skippedChunks: 9, readers: 0 });
   });
 
-  it('contract 9: a loss is never silent: the gap says what was lost, and reading goes on where it ends', async () => {
+  it('contract 9: a loss is never silent: the gap reports what was lost, and reading continues at its end', async () => {
     const s = stream({ retention: 50, maxLag: 50 });
     const reader = s.openReader();
     append(s, 'start');
@@ -474,7 +474,7 @@ describe('the end', () => {
   });
 
   it.each(['', ' ', 'two  spaces', 'ends ', ' begins', 'line\nbreak', 'über', 'x'.repeat(129)])(
-    'contract 100: %j is no status, and the stream goes on',
+    'contract 100: %j is an invalid status, and the stream continues',
     async (status) => {
       const s = stream();
       expect(await codeOf(() => s.end('ended', status))).toBe('INVALID_PARAMETER');

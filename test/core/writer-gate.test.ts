@@ -129,7 +129,7 @@ describe('block', () => {
     await until(() => writes.every((write) => write.done));
   });
 
-  it('contract 20: after the deadline the reader is cut off and the write goes on', async () => {
+  it('contract 20: after the deadline the reader is cut off and the write continues', async () => {
     const told: string[] = [];
     const [s, reader] = await fullStream({
       blockTimeout: 3000,
@@ -179,7 +179,7 @@ describe('block', () => {
     expect(dead.isClosed).toBe(true);
   });
 
-  it('contract 20: a reader that leaves, or seeks ahead, lets writers go on at once', async () => {
+  it('contract 20: a reader that leaves, or seeks ahead, lets writers continue at once', async () => {
     for (const leave of [(r: CursorReader) => r.close(), (r: CursorReader) => r.seek(20)]) {
       const [s, reader] = await fullStream();
       const write = watch(s.write(bytesOf('x')));

@@ -26,7 +26,7 @@ describe('commands in the pages', () => {
     }
   });
 
-  it('are told from those that it does not take', async () => {
+  it('are distinguished from those that it does not take', async () => {
     await expect(parse(['cat', '--steam', '/x'])).rejects.toThrow(CommanderError);
     await expect(parse(['write'])).rejects.toThrow(CommanderError);
     expect(callsOf('streamfs', page('README.md').text).length).toBeGreaterThan(8);

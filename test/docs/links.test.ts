@@ -31,7 +31,7 @@ describe('links in the pages', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('are told from those that lead nowhere', () => {
+  it('are distinguished from broken links', () => {
     expect(fault('README.md', 'docs/nowhere.md')).toBe('there is no such file');
     expect(fault('README.md', 'docs/protocol.md#nothing')).toBe('there is no such heading');
     expect(fault('docs/protocol.md', '../../elsewhere')).toBe('it leaves the project');

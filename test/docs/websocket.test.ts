@@ -39,7 +39,7 @@ describe('docs/websocket.md', () => {
     expect(printed).toMatchObject([{ type: 'open', offset: 0 }, { type: 'caught-up' }, 'one\n']);
   });
 
-  it('shows how to write, and what that is answered with', async () => {
+  it('shows how to write, and the response', async () => {
     const { server, printed } = await run(writing);
     await waitFor('the acknowledgement', () => printed.length === 2);
     expect(printed).toMatchObject([{ type: 'open' }, { type: 'ack', seq: 0, offset: 24 }]);

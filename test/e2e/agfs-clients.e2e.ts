@@ -357,7 +357,7 @@ describe('agfs-fuse', () => {
     return { id, stream };
   }
 
-  it('contract 69: gets headers at once though the stream is idle, then bytes as they come', async () => {
+  it('contract 69: gets headers at once though the stream is idle, then bytes as they arrive', async () => {
     const sdk = goSdk(at.url);
     const { id, stream } = await openToRead(sdk, '/streamfs/fuse idle');
     await sdk.call('PUT', '/files', { path: '/streamfs/fuse idle' }, Buffer.from('now'));

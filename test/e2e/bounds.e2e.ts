@@ -129,7 +129,7 @@ describe('descriptors that run out', () => {
     await waitFor('nothing to be left', async () => (await statsOf(at)).connections <= 3);
   });
 
-  it('without a limit of connections: those beyond are closed, the rest goes on, nothing spins, and all is well again', async () => {
+  it('without a limit of connections: those beyond are closed, the rest continues, nothing spins, and all is well again', async () => {
     const at = await limited({ connections: 0 });
     await at.put('/memfs/file', 'x');
     const agent = new StreamFSClient({ url: at.url });

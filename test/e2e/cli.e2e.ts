@@ -211,7 +211,7 @@ describe('exit codes', () => {
     expect(stderr).toMatch(said);
   });
 
-  it('4 for a writer whose stream is ended under it, though its input goes on', async () => {
+  it('4 for a writer whose stream is ended by another program, though its input continues', async () => {
     const writer = streamfs(at.url, ['write', '--stream', '/streamfs/ended under']);
     await writer.write('a');
     await at.untilWritten('/streamfs/ended under', 1);
@@ -298,7 +298,7 @@ describe('serve', () => {
     ['my.yaml', 'server: {\n', 2],
     ['my.toml', '[server]\nlog_level = "loud"\n', 2],
     ['my.toml', '[server\n', 1],
-  ])('contract 84: a mistake in %s is told with file and line: %j', async (name, text, line) => {
+  ])('contract 84: a mistake in %s is reported with file and line: %j', async (name, text, line) => {
     const file = configured(name, text);
     const child = serve('--addr', '127.0.0.1:0', '-c', file);
     const { code, stdout, stderr } = await child.result();
@@ -331,7 +331,7 @@ describe('serve', () => {
     expect(await child.result()).toMatchObject({ code: 0 });
   });
 
-  it('contract 79: refuses an address that others can reach, unless it is told that this is meant', async () => {
+  it('contract 79: refuses an address that others can reach, unless this is allowed explicitly', async () => {
     const refused = await serve('--addr', '0.0.0.0:0').result();
     expect([refused.code, refused.stdout]).toEqual([2, '']);
     const meant = serve('--addr', '0.0.0.0:0', '--no-auth');

@@ -104,7 +104,7 @@ function keeps({ name: shape, like }: Pick<Shape, 'name' | 'like'>, what: string
   expect(known, `${name} is not recorded: npm run bench -- --record-baseline`).toBeDefined();
   expect(
     value,
-    `${name} was ${known}. If it is meant to cost more now, record it anew: npm run bench -- --record-baseline`,
+    `${name} was ${known}. If it is meant to cost more now, record it again: npm run bench -- --record-baseline`,
   ).toBeLessThanOrEqual(Math.max(known! * MARGIN, known! + slack));
 }
 

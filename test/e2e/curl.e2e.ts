@@ -117,7 +117,7 @@ describe('curl: files and streams', () => {
     });
   });
 
-  it('contract 25: reads from where it is told to, and is told the earliest where that has gone', async () => {
+  it('contract 25: reads from the requested offset, or gets the earliest offset if that is no longer retained', async () => {
     await curl(['-T', '-', at.api('/files?path=/streamfs/where&end=true')], `${'x'.repeat(7 * MB)}one\ntwo\nthree\n`);
     const part = async (parameters: string) => {
       const response = await ask(FILES_GET, `?path=/streamfs/where&stream=true&${parameters}`);
@@ -318,7 +318,7 @@ describe('curl: handles', () => {
     expect((await read('')).headers['x-eof']).toBe('true');
   });
 
-  it('contract 59: refuses what is no number', async () => {
+  it('contract 59: refuses what is not a number', async () => {
     const params = { id: Number((await open('?path=/streamfs/n')).handle_id) };
     for (const query of ['?size=x', '?size=-2', '?offset=-1', '?size=1e3', '?size=99999999999', '?offset=9e99']) {
       expect([query, (await askFor('GET /api/v1/handles/:id/read', params, query)).status]).toEqual([query, 400]);
@@ -403,7 +403,7 @@ describe('curl: the server', () => {
     expect((await ask('POST /api/v1/links', '', ...json({}))).json.error).toBe('path is required');
   });
 
-  it('lists those who read, and disconnects one, who is told', async () => {
+  it('lists readers, and disconnects one, which gets an error', async () => {
     await curl(['-X', 'PUT', '-d', 'history', at.api('/files?path=/streamfs/watched')]);
     const reading = ask(FILES_GET, '?path=/streamfs/watched&stream=true', '-N');
     await at.untilReaders('/streamfs/watched', 1);

@@ -66,7 +66,7 @@ it('contract 105: bytes and text arrive over server-sent events as they were app
   expect((await live).join('')).toBe('Hello world and\n é€');
 });
 
-it('contract 105: clients that decide by what they have read append one behind the other, and lose nothing', async () => {
+it('contract 105: clients that decide by what they have read append one after the other, and lose nothing', async () => {
   const at = await server();
   const url = at('counter');
   await DurableStream.create({ url, contentType: 'application/json' });

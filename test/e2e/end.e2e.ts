@@ -100,7 +100,7 @@ describe('the end of a server', () => {
     expect(await stalled.lastResponse()).toMatchObject({ complete: false, trailers: undefined });
   });
 
-  it('contract 28: comes at once when it is asked for twice', async () => {
+  it('contract 28: comes immediately when it is asked for twice', async () => {
     const at = await server({ server: { shutdown_timeout: '600s' } });
     const stalled = await get(at.port, STREAM);
     await stalled.head();
@@ -248,7 +248,7 @@ describe('a server that was killed', () => {
 });
 
 describe('a connection that was cut', () => {
-  it('contract 19: costs a reader no byte and repeats none, though the writer goes on', async () => {
+  it('contract 19: costs a reader no byte and repeats none, though the writer continues', async () => {
     const at = await server();
     const proxy = await cuttableProxyTo(at.port);
     const reader = streamfs(proxy.url, ['cat', '--stream', PATH]);

@@ -69,7 +69,7 @@ describe('signed links, with curl', () => {
     expect((await curl(['-I', reading])).status).toBe(200);
   });
 
-  it('contract 79: none is good for another right, path or route', async () => {
+  it('contract 79: none is valid for another right, path or route', async () => {
     const at = await serve(setup());
     const [reading, writing] = [await link(at, PATH), await link(at, PATH, '--right', 'write')];
     expect((await curl(['-T', '-', writing], 'text')).status).toBe(200);

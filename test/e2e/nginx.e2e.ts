@@ -56,7 +56,7 @@ async function proxied(at: ServerProcess, path = ''): Promise<string> {
 }
 
 describe('behind nginx, configured as documented', () => {
-  it('contract 69, 70: a live source arrives as it comes, and readers get it at once', async () => {
+  it('contract 69, 70: a live source is forwarded as it arrives, and readers get it immediately', async () => {
     const at = await server();
     const url = await proxied(at);
     const reader = start('curl', ['-sSN', `${url}/files?path=/streamfs/live&stream=true`]);

@@ -172,7 +172,7 @@ describe('two nodes on one log', () => {
 });
 
 describe('the systemd unit', () => {
-  it('has a part for streams that are kept, with a directory of its own to write to', () => {
+  it('has a part for streams that are kept, with its own directory to write to', () => {
     const part = text('systemd/persist.conf');
     expect(part).toMatch(/^StateDirectory=streamfs$/m);
     expect(part).toMatch(/^StateDirectoryMode=0700$/m);

@@ -29,7 +29,7 @@ async function guarded() {
 }
 
 describe('contract 93: curl', () => {
-  it('gets in with a password, in the address or beside it, also where it waits to be asked', async () => {
+  it('gets in with a password, in the address or next to it, also where it waits to be asked', async () => {
     const { at } = await guarded();
     const path = `/api/v1/files?path=${PATH}&snapshot=true`;
     const inAddress = `http://anyone:${TOKEN}@127.0.0.1:${at.port}${path}`;

@@ -152,7 +152,7 @@ describe('the recipes in README', () => {
     expect(reading.said.stderr).not.toContain('lost');
   });
 
-  it('show tokens to a page, which goes on at the right byte after a reload', async () => {
+  it('show tokens on a page, which continues at the right byte after a reload', async () => {
     const at = machine('page');
     mkdirSync(join(at, 'node_modules'));
     symlinkSync(ROOT, join(at, 'node_modules', packageJson.name));

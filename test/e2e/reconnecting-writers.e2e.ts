@@ -25,7 +25,7 @@ async function portOfNoServer(): Promise<{ port: number; url: string }> {
 }
 
 describe('contract 89: a writer that is quiet', () => {
-  it('for longer than producer_ttl goes on, again and again', async () => {
+  it('for longer than producer_ttl continues, again and again', async () => {
     const at = await server({ streamfs: { producer_ttl: '300ms' } });
     const writer = write(at.url);
     for (const text of ['a\n', 'b\n', 'c\n', 'd\n']) {
@@ -39,7 +39,7 @@ describe('contract 89: a writer that is quiet', () => {
     expect((await content(at)).toString()).toBe('a\nb\nc\nd\n');
   });
 
-  it('goes on although there are more of them than max_producers', async () => {
+  it('continues although there are more of them than max_producers', async () => {
     const at = await server({ streamfs: { max_producers: 2, producer_ttl: '300ms' } });
     const writers = Array.from({ length: 6 }, () => write(at.url));
     for (let round = 0; round < 3; round++) {
@@ -82,7 +82,7 @@ describe('contract 89: a writer that is quiet', () => {
 
 describe('contract 89: a server that comes later', () => {
   it.each([['SIGKILL'], ['SIGTERM']] as const)(
-    'another one after %s gets what was not acknowledged, and what was is told in bytes',
+    'another one after %s gets the unacknowledged bytes, and the lost acknowledged bytes are reported',
     async (signal) => {
       const at = await server();
       const writer = write(at.url);

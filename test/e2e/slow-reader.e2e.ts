@@ -213,7 +213,7 @@ describe('the policies of a slow reader', () => {
     ).toBe(true);
   });
 
-  it('contract 20: a command that is cut off for being too slow says so, and how to go on', async () => {
+  it('contract 20: a command that is cut off for being too slow says so, and how to continue', async () => {
     const total = 48 * MB;
     const at = await server();
     const stopped = streamfs(at.url, ['cat', '--stream', '--on-lag', 'disconnect', PATH], { keep: false });
@@ -259,7 +259,7 @@ describe('the policies of a slow reader', () => {
     expect(await writer.result()).toMatchObject({ code: 0, stderr: '' });
   });
 
-  it('contract 20: on_lag=block lets writers go on after block_timeout, without the reader', async () => {
+  it('contract 20: on_lag=block lets writers continue after block_timeout, without the reader', async () => {
     const total = 48 * MB;
     const at = await server({ streamfs: { block_timeout: '300ms', on_lag: 'block' } });
     const stalled = await stalledReader(at);

@@ -51,7 +51,7 @@ it('curl writes, follows and ends a stream over TLS, byte for byte', async () =>
   expect(reader.stdout.bytes.equals(Buffer.concat(sent))).toBe(true);
 });
 
-it('curl does not trust what it was not told to, and plain HTTP is told to use https', async () => {
+it('curl trusts only the given certificate, and plain HTTP gets an error that names https', async () => {
   const one = await secureServer();
   const untold = start('curl', ['-sS', one.api('/health')]);
   expect((await untold.result()).code).toBe(60);

@@ -13,7 +13,7 @@ beforeAll(async () => {
 
 afterAll(() => at.stop());
 
-// Whatever a client did, the server runs, answers others, and has logged no bug.
+// Whatever a client did, the server runs, serves others, and has logged no bug.
 afterEach(async () => {
   expect(await at.json('GET', '/health')).toMatchObject({ status: 'healthy' });
   expect(at.process.isRunning).toBe(true);
@@ -77,7 +77,7 @@ describe('the response of a live read', () => {
     expect(await wire.head()).toMatchObject({ status: 200, headers: { 'transfer-encoding': 'chunked' } });
   });
 
-  it('comes in its turn behind the requests that were sent before it in one go', async () => {
+  it('comes after the responses to the requests sent before it in one write', async () => {
     const path = freshPath();
     const wire = await connectTo(at.port);
     wire.send(
@@ -108,7 +108,7 @@ describe('the response of a live read', () => {
   });
 
   it.each(['end', 'destroy', 'resetAndDestroy'] as const)(
-    'contract 26: is over at once when the client goes by %s',
+    'contract 26: ends immediately when the client disconnects by %s',
     async (leave) => {
       const path = freshPath();
       await at.put(path, 'x');
@@ -124,7 +124,7 @@ describe('the response of a live read', () => {
 describe('a body that is broken', () => {
   const cases: [string, string, (wire: Wire) => void, string][] = [
     [
-      'a chunk size that is no number',
+      'a chunk size that is not a number',
       'Transfer-Encoding: chunked',
       (wire) => wire.send('5\r\nhello\r\nzz\r\n'),
       'hello',
@@ -336,11 +336,11 @@ describe('an invalid request', () => {
       `GET /api/v1/stat?path=/${'x'.repeat(40_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
       414,
     ],
-    ['a length that is no number', `${putHead('/streamfs/never', 'Content-Length: five')}hello`, 400],
+    ['a length that is not a number', `${putHead('/streamfs/never', 'Content-Length: five')}hello`, 400],
     ['a negative length', `${putHead('/streamfs/never', 'Content-Length: -5')}hello`, 400],
     ['two lengths', `${putHead('/streamfs/never', 'Content-Length: 5\r\nContent-Length: 6')}hello`, 400],
     [
-      'a length beside chunks',
+      'a length next to chunks',
       `${putHead('/streamfs/never', 'Content-Length: 5\r\nTransfer-Encoding: chunked')}5\r\nhello\r\n0\r\n\r\n`,
       400,
     ],

@@ -260,7 +260,7 @@ describe('leases', () => {
     expect(ids(table)).toEqual([1]);
   });
 
-  it('contract 96: an account that has as many as it may have gives up one of its own, and none of others', async () => {
+  it('contract 96: an account that has as many as it may have closes its own oldest one, and none of others', async () => {
     const closed: string[] = [];
     const table = await tableWith({ max: 10 }, watchedPlugin(closed));
     await mounts.mount('fakefs', '/w');

@@ -265,7 +265,7 @@ describe('shutdown', () => {
     await expect(table.mount('memfs', '/c')).rejects.toThrow(code('SHUTTING_DOWN'));
   });
 
-  it('goes on where one plugin fails to shut down', async () => {
+  it('continues where one plugin fails to shut down', async () => {
     const fake = fakePlugin({
       stopping(path) {
         if (path === '/a') throw new Error('stuck');

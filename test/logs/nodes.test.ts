@@ -47,7 +47,7 @@ describe('contract 106: nodes that share a log', () => {
     }
   });
 
-  it('one whose log cannot be reached when it starts says so in its log, and goes on when it can', async () => {
+  it('one whose log cannot be reached when it starts says so in its log, and continues when it can', async () => {
     const wire = new Wire();
     wire.cut();
     const node = await start({ streamfs: sharedPlugin({ wire }), mounted: { '/s': 'streamfs' } });
@@ -56,7 +56,7 @@ describe('contract 106: nodes that share a log', () => {
     expect((await put(node, 'one;')).status).toBe(200);
   });
 
-  it('a reader at one gets what is written at another, as it comes, and its end with status', async () => {
+  it('a reader at one gets what is written at another, as it arrives, and its end with status', async () => {
     const { nodes } = await cluster(2);
     const [a, b] = nodes as [Node, Node];
     await put(a, 'one;');
@@ -145,7 +145,7 @@ describe('contract 106: nodes that share a log', () => {
     expect(await snapshot(a)).toBe('newer');
   });
 
-  it('a producer goes on at another node, and is applied once', async () => {
+  it('a producer continues at another node, and is applied once', async () => {
     const { nodes } = await cluster(2);
     const [a, b] = nodes as [Node, Node];
     const as = (seq: number) => ({ 'Producer-Id': 'p', 'Producer-Epoch': '0', 'Producer-Seq': String(seq) });

@@ -346,7 +346,7 @@ describe('FLAC of which not all is looked at', () => {
     expect(searches.slice(grownUp)).toEqual(searches.slice(grownUp).map(() => 0));
   });
 
-  it('goes on behind bytes that are missing', () => {
+  it('continues after bytes that are missing', () => {
     const { bytes, header, frames } = flacRecording(0, new Array(400).fill(1000));
     const stream = new RingStream({ retention: RETENTION, maxLag: RETENTION });
     const format = formatFor({ type: 'audio/flac', container: 'auto' }, stream)!;
@@ -409,7 +409,7 @@ describe('a container that was asked for', () => {
   const bare = withoutParts(pictures);
   it.each([
     ['in parts', pictures, (at: number) => pictures.toString('latin1', at, at + 8) === '--ffmpeg'],
-    ['one behind the other', bare, (at: number) => bare.readUInt32BE(at) >>> 8 === 0xffd8ff],
+    ['one after the other', bare, (at: number) => bare.readUInt32BE(at) >>> 8 === 0xffd8ff],
   ])('MJPEG begins with a picture, however it is cut: %s', (_how, bytes, isStart) => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1 }), (cuts) => {
@@ -442,10 +442,10 @@ describe('a container that was asked for', () => {
 
   it.each([
     ['as it is', (length: number) => `Content-Length: ${length}\r\n\r\n`],
-    ['with the line end behind it', (length: number) => `Content-Length: ${length + 2}\r\n\r\n`],
+    ['with the line end after it', (length: number) => `Content-Length: ${length + 2}\r\n\r\n`],
     ['too short', (length: number) => `Content-Length: ${Math.floor(length / 2)}\r\n\r\n`],
     ['in small letters, with line feeds alone', (length: number) => `content-length:${length}\n\n`],
-    ['with headers behind it', (length: number) => `Content-Length: ${length}\r\nX: ${'x'.repeat(200)}\r\n\r\n`],
+    ['with headers after it', (length: number) => `Content-Length: ${length}\r\nX: ${'x'.repeat(200)}\r\n\r\n`],
     ['as what is none', () => 'Content-Length: 12x\r\n\r\n'],
     ['not at all', () => '\r\n'],
   ])('every part with a picture is found where its length is said %s', (_, head) => {

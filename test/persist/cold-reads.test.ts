@@ -191,7 +191,7 @@ describe('reads of what memory has no more', () => {
     expect([rounded.status, ALL.includes(rounded.text), rounded.text.length > 0]).toEqual([200, true, true]);
   });
 
-  it('contract 105, 107: events of Durable Streams come from the disk, and go on in memory when their client comes back', async () => {
+  it('contract 105, 107: events of Durable Streams come from the disk, and continue in memory when their client comes back', async () => {
     const at = await withDisk();
     await at.call('PUT', '/api/v1x/text', { headers: { 'Content-Type': 'text/plain' } });
     // Multi-byte characters whose bytes the writer sends separately.
@@ -263,7 +263,7 @@ describe('bytes lost on the disk', () => {
     expectSame(rest.text, ALL.slice(lost.to));
   });
 
-  it('contract 105, 109: Durable Streams gives what comes before, then says where it goes on', async () => {
+  it('contract 105, 109: Durable Streams gives what comes before, then says at which offset to continue', async () => {
     const first = await withDisk();
     await first.call('PUT', '/api/v1x/long', { headers: { 'Content-Type': 'text/plain' } });
     await written(first);

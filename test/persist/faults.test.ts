@@ -41,7 +41,7 @@ async function bytesOf(store: DiskStore, path: string): Promise<string> {
 }
 
 describe('a disk that is full', () => {
-  it('refuses writers, lets readers go on, and takes all that was not refused once there is room', async () => {
+  it('refuses writers, lets readers continue, and takes all that was not refused once there is room', async () => {
     const disk = new SimulatedDisk();
     const { store } = await openStore(disk);
     const { stream, log } = attach(store, '/a');
@@ -226,7 +226,7 @@ describe('a disk that fails', () => {
     await again.store.close();
   });
 
-  it('refuses writers where that fails too, and lets readers go on', async () => {
+  it('refuses writers where that fails too, and lets readers continue', async () => {
     const disk = new SimulatedDisk();
     const { store } = await openStore(disk);
     const { stream, log } = attach(store, '/a');
@@ -245,7 +245,7 @@ describe('a disk that fails', () => {
     await again.store.close();
   });
 
-  it('refuses writers for good after a sync that failed, and lets readers go on', async () => {
+  it('refuses writers for good after a sync that failed, and lets readers continue', async () => {
     const disk = new SimulatedDisk();
     const { store } = await openStore(disk);
     const { stream, log } = attach(store, '/a');

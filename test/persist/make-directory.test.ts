@@ -30,7 +30,7 @@ describe('a directory of a log', () => {
     await expect(new NodeDisk(join(directory, 'file')).makeDirectory('a')).rejects.toMatchObject({ code: 'ENOTDIR' });
   });
 
-  it.runIf(process.platform === 'linux')('is refused at once where none can be made, as below /proc', async () => {
+  it.runIf(process.platform === 'linux')('is refused immediately where none can be made, as below /proc', async () => {
     await expect(new NodeDisk('/proc/streamfs').makeDirectory('a')).rejects.toMatchObject({ code: 'ENOENT' });
     await expect(DirectoryLock.take('/proc/streamfs', () => undefined)).rejects.toMatchObject({ code: 'ENOENT' });
   });

@@ -106,7 +106,7 @@ describe('streams that are kept on disk', () => {
     expect(await textOf(await fs.snapshot('/p'))).toBe('abc');
   });
 
-  it('go on behind the bytes of an append that broke off', async () => {
+  it('continue after the bytes of an append that broke off', async () => {
     let fs = await start();
     const append = { id: 'p', epoch: 0, seq: 0 };
     const broken = await fs.openProducerWrite('/p', append);

@@ -95,7 +95,7 @@ describe('npm test', () => {
   });
 
   it.each([[['biome', 'tsc', 'knip']], [['tsdown']], [['publint']], [['attw']]])(
-    'fails when %j fail; what runs beside them is finished and counted, what comes after is not run',
+    'fails when %j fail; concurrent stages are finished and counted, later steps are not run',
     async (tools) => {
       const { passed, failed, stdout } = await npmTest(Object.fromEntries(tools.map((tool) => [tool, { code: 1 }])));
       expect({ passed, failed }).toEqual({ passed: 15 - tools.length, failed: tools.length });

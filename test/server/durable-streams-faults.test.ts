@@ -55,7 +55,7 @@ describe('Durable Streams: a connection that is cut', () => {
 });
 
 describe('Durable Streams: a response with server-sent events that ends after its time', () => {
-  it('contract 105: ends behind a whole event, and who comes back at its offset misses nothing', async () => {
+  it('contract 105: ends after a whole event, and a client that reconnects at its offset misses nothing', async () => {
     const { call, port } = await withStreams({ durableStreams: { ...durableStreams, sseLifetime: 20 } });
     await call('PUT', '/api/v1x/a', { headers: TEXT });
     let offset = '-1';
@@ -88,7 +88,7 @@ describe('Durable Streams: a response with server-sent events that ends after it
 });
 
 describe('Durable Streams: memory', () => {
-  it('contract 105: forks take no more memory than there is: the oldest history gives way, and readers are told', async () => {
+  it('contract 105: forks stay within the memory limit: the oldest history is evicted, and readers get a gap', async () => {
     const memory = new MemoryBudget(4_000_000);
     const { call } = await withStreams({ memory });
     const content = Array.from({ length: 100_000 }, (_, n) => String(n).padStart(9, '0')).join('');

@@ -112,7 +112,7 @@ describe('Durable Streams: offsets', () => {
 });
 
 describe('Durable Streams: the source of a fork', () => {
-  it('contract 105: is told by its path or by an address of this server, in any spelling', async () => {
+  it('contract 105: is given by its path or by an address of this server, in any spelling', async () => {
     const { put, get } = client(await withStreams());
     await put('/a%2Fb', 'text/plain', 'abc');
     await put('/%C3%BC', 'text/plain', 'abc');
@@ -294,7 +294,7 @@ describe('Durable Streams: what the reference gets wrong', () => {
     expect([status, text]).toEqual([400, expect.stringContaining('it is missing')]);
   });
 
-  it('refuses a header that is given twice, whatever it says, and a content type that is none, by its name', async () => {
+  it('refuses a header that is given twice, whatever it says, and an invalid content type, by its name', async () => {
     const { port, call } = await withStreams();
     const { put } = client({ call } as Running);
     await put('/a', 'text/plain');
@@ -389,7 +389,7 @@ describe('Durable Streams: appends that expect where the stream ends', () => {
     },
   );
 
-  it('contract 105: one of any number that expect the same end is appended, in memory and on disk; the others are told the end it made', async () => {
+  it('contract 105: one of any number that expect the same end is appended, in memory and on disk; the others get the new end', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'durable-expected-'));
     onTestFinished(() => rm(directory, { recursive: true }));
     for (const config of [{}, { persist: directory, persist_sync: 'always' }]) {

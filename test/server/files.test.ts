@@ -82,7 +82,7 @@ describe('files', () => {
     expect([past.status, past.text]).toEqual([200, '']);
   });
 
-  it('contract 59: an offset or size that is no number is 400 with the text of the original', async () => {
+  it('contract 59: an offset or size that is not a number is 400 with the text of the original', async () => {
     const { call } = await start();
     for (const name of ['offset', 'size']) {
       for (const value of ['x', '1.5', '99999999999999999999', '0x10']) {
@@ -158,7 +158,7 @@ describe('files', () => {
     expect((await server.call('GET', '/files?path=/s/a&snapshot=true')).text).toBe('012345XY');
   });
 
-  it('a file that is no stream has no generation to ask for, and no end', async () => {
+  it('a file that is not a stream has no generation to ask for, and no end', async () => {
     const server = await start();
     await put(server, '/mem/a', 'old');
     const other = await server.call('PUT', '/files?path=/mem/a&generation=g1', { body: 'new' });

@@ -17,7 +17,7 @@ const put = (path: string, body: string) =>
 
 describe('requests after a live read', () => {
   it.each([
-    ['what is no request', `\r\n${'x'.repeat(1_000_000)}`],
+    ['what is not a request', `\r\n${'x'.repeat(1_000_000)}`],
     ['a write that is not all there', `\r\n${put('/s/other', 'x'.repeat(9_000_000)).slice(0, 1_000_000)}`],
     ['more live reads', `\r\n${`${LIVE}\r\n`.repeat(50)}`],
   ])('contract 26: %s does not hide that its client has gone', async (_, rest) => {
@@ -118,7 +118,7 @@ describe('requests that are sent without waiting for responses', () => {
     await waitFor(() => memory.fixed === before);
   });
 
-  it('contract 28: are told that the server stops', async () => {
+  it('contract 28: learn that the server stops', async () => {
     const server = await start(STREAMS);
     const { handle_id: id } = (await server.call('POST', '/handles/open?path=/s/a')).json();
     const one = await connectTo(server.port);

@@ -100,7 +100,7 @@ describe.each(WIRES)('a client that has closed its side, %s', (kind) => {
     await waitFor(() => readersOf(server) === 0);
   });
 
-  it('gets the responses to all it has asked, in order', async () => {
+  it('gets the responses to all its requests, in order', async () => {
     const server = await begin(kind);
     const put = (path: string, n: number) =>
       `PUT /api/v1/files?path=${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n${n}\n`;
@@ -173,7 +173,7 @@ describe.each(WIRES)('a client that has closed its side, %s', (kind) => {
   it.each([
     ['an ended stream', '/api/v1/files?path=/s/a&stream=true&from=earliest'],
     ['a file', '/api/v1/files?path=/mem/a'],
-  ])('is let go after stall_timeout where it takes nothing of %s', async (_, target) => {
+  ])('is disconnected after stall_timeout if it takes nothing of %s', async (_, target) => {
     const counters = new LimitCounters();
     const large = { fstype: 'streamfs', config: { ring_buffer_size: '32MB', channel_buffer_size: '32MB' } };
     const server = await begin(kind, {

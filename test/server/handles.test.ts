@@ -33,7 +33,7 @@ describe('opening a handle', () => {
     expect((await server.call('GET', '/stat?path=/s/new')).status).toBe(200);
   });
 
-  it('contract 49: accepts bits it does not know, and refuses what is no number', async () => {
+  it('contract 49: accepts bits it does not know, and refuses what is not a number', async () => {
     const server = await start(STREAMS);
     for (const flags of [8, 16, 64, 2 | 64 | 512, 0x7fffffff]) await open(server, '/s/live', `&flags=${flags}`);
     for (const parameter of ['flags=rw', 'flags=-1', 'flags=2147483648', 'lease=0', 'lease=soon', 'mode=9999']) {
@@ -98,7 +98,7 @@ describe('opening a handle', () => {
     expect((await server.call('GET', `/handles/${file}`)).status).toBe(200);
   });
 
-  it('an id that is no number is 400, and an unknown operation 404', async () => {
+  it('an id that is not a number is 400, and an unknown operation 404', async () => {
     const { call } = await start();
     const response = await call('GET', '/handles/abc/read');
     expect([response.status, response.json().error]).toEqual([400, 'invalid handle ID: must be a number']);
@@ -136,7 +136,7 @@ describe('reading a handle', () => {
     expect((await server.call('GET', `/handles/${id}/read?size=3`)).text).toBe('012');
   });
 
-  it('contract 52, 53: waits as long as it is told, then gives 0 bytes and no end', async () => {
+  it('contract 52, 53: waits for the given time, then returns 0 bytes and no end', async () => {
     const server = await start(STREAMS);
     const id = await open(server, '/s/live');
     const none = await server.call('GET', `/handles/${id}/read?timeout=0`);

@@ -30,7 +30,7 @@ describe('an upload that has nothing to send just now', () => {
     ['ended', closed, (server: Running) => server.call('POST', '/end?path=/s/live')],
     ['removed', closed, (server: Running) => server.call('DELETE', '/files?path=/s/live')],
     ['unmounted', shutDown, (server: Running) => server.post('/unmount', { path: '/s' })],
-  ])('contract 3, 72: is told at once that its stream was %s, and how much was written', async (_, refused, act) => {
+  ])('contract 3, 72: learns immediately that its stream was %s, and how much was written', async (_, refused, act) => {
     const server = await start({ mounted: { '/s': 'streamfs' } });
     const upload = idleUpload(server);
     await untilWritten(server);

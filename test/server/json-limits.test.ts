@@ -46,7 +46,7 @@ describe('JSON bodies', () => {
     }
   });
 
-  it('contract 95: have a limit of their own; that of a write is four times as long', async () => {
+  it('contract 95: have a separate limit; that of a write is four times as long', async () => {
     const { call, post } = await start({ maxJsonBodyBytes: 1000 });
     const refused = await call('POST', '/digest', { body: `{"path":"${'a'.repeat(1000)}"}` });
     expect([refused.status, refused.json()]).toMatchObject([

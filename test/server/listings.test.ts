@@ -36,7 +36,7 @@ describe('a listing in parts', () => {
     expect(found).toEqual(ALL);
   });
 
-  it('goes on behind a name that has gone', async () => {
+  it('continues after a name that has gone', async () => {
     const { call, list } = await withStreams(NAMES);
     await call('DELETE', '/files?path=/s/b');
     expect((await list('path=/s&after=b')).files.map(({ name }) => name)).toEqual(['c', 'd']);

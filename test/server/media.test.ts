@@ -100,7 +100,7 @@ describe('a late reader of a container', () => {
     expect([response.headers['x-stream-header'], response.body]).toEqual([undefined, WEBM.subarray(-8000)]);
   });
 
-  it('contract 102: one that lost bytes goes on at the next boundary', async () => {
+  it('contract 102: one that lost bytes continues at the next boundary', async () => {
     const at = await late('video/webm', WEBM, 8000);
     // It reads nothing while the ring moves on, and the kernel buffers little for it.
     const live = await follow(at.port, READ('&format=frames&join=boundary'));
@@ -135,7 +135,7 @@ describe('a stream whose type does not say what it is made of', () => {
     expect(response.body.subarray(HEADER.length, HEADER.length + 4)).toEqual(CLUSTER);
   });
 
-  it('contract 102: lines: begins and goes on with a whole line', async () => {
+  it('contract 102: lines: begins and continues with a whole line', async () => {
     const text = Array.from({ length: 2000 }, (_, n) => `line ${n}\n`).join('');
     const at = await late('text/plain', Buffer.from(text), 5000, 'lines');
     await end(at);

@@ -3,7 +3,7 @@ import { start } from './harness.ts';
 
 const MOUNTED = { '/s': { fstype: 'streamfs', config: { ring_buffer_size: '8B', channel_buffer_size: '8B' } } };
 
-/** A stream that has ended at 20 with 8 bytes retained, and one that goes on. */
+/** A stream that has ended at 20 with 8 bytes retained, and one that continues. */
 async function streams() {
   const server = await start({ mounted: MOUNTED });
   for (const path of ['/s/ended', '/s/live']) await server.mounts.write(path, Buffer.alloc(20, 'x'));

@@ -97,7 +97,7 @@ describe('contract 72: appends of a producer', () => {
     expect((await at.call('GET', '/stat?path=/s/a')).status).toBe(404);
   });
 
-  it('a file that is no stream answers 501, and stays as it was', async () => {
+  it('a file that is not a stream answers 501, and stays as it was', async () => {
     const at = await start(STREAMS);
     await at.call('PUT', '/files?path=/mem/f', { body: 'old' });
     const headers = { 'Producer-Id': 'p', 'Producer-Epoch': '0', 'Producer-Seq': '0' };
@@ -125,7 +125,7 @@ describe('contract 72: appends of a producer', () => {
     expect(await content(at)).toBe('onetwotwo');
   });
 
-  it('a long body that breaks off is gone on with behind what is applied', async () => {
+  it('a long body that breaks off continues after the applied bytes', async () => {
     const at = await start(STREAMS);
     const attempt = await begin(at, 0, 'Transfer-Encoding: chunked', chunk('onetwo'));
     await waitFor(async () => (await content(at)) === 'onetwo');
@@ -136,7 +136,7 @@ describe('contract 72: appends of a producer', () => {
     expect(await content(at)).toBe('onetwothree');
   });
 
-  it('a newer attempt cuts the one under way and goes on in its place', async () => {
+  it('a newer attempt cuts the one under way and continues in its place', async () => {
     const at = await start(STREAMS);
     const attempt = await begin(at, 0, 'Transfer-Encoding: chunked', chunk('onetwo'));
     await waitFor(async () => (await content(at)) === 'onetwo');
@@ -169,7 +169,7 @@ describe('contract 72: appends of a producer', () => {
     expect(await content(at)).toMatch(/^[pqr]{3}\.\.\.$/);
   });
 
-  it('contract 89: with a generation, a stream that was removed is told from one that was lost with another process', async () => {
+  it('contract 89: with a generation, a removed stream is distinguished from one that was lost with another process', async () => {
     const at = await start(STREAMS);
     const { headers } = await put(at, 0, 'one');
     const own = headers['x-stream-generation'];
@@ -188,7 +188,7 @@ describe('contract 72: appends of a producer', () => {
     expect(await content(at)).toBe('new');
   });
 
-  it('contract 89: a shutdown is told apart from an end and a removal, also in the middle of a body', async () => {
+  it('contract 89: a shutdown is distinguished from an end and a removal, also in the middle of a body', async () => {
     const at = await start(STREAMS);
     const during = async (act: () => unknown) => {
       const wire = await begin(at, 0, 'Transfer-Encoding: chunked', chunk('x'));

@@ -178,7 +178,7 @@ describe('DELETE /readers/ID', () => {
     expect((await at.call('DELETE', `/readers/${id}`)).json()).toMatchObject({ code: 'READER_NOT_FOUND' });
   });
 
-  it('refuses what is no number, and numbers that no reader has', async () => {
+  it('refuses what is not a number, and numbers that no reader has', async () => {
     const at = await streams();
     expect((await at.call('DELETE', '/readers/7x')).json()).toMatchObject({ code: 'INVALID_PARAMETER' });
     expect((await at.call('DELETE', '/readers/123456789')).json()).toEqual({

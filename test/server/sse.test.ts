@@ -183,7 +183,7 @@ describe('a read as server-sent events', () => {
 });
 
 describe('Last-Event-ID', () => {
-  it('contract 101: goes on exactly there, whatever the address says of the start', async () => {
+  it('contract 101: continues exactly there, whatever the address says of the start', async () => {
     const at = await streams();
     await put(at, '0123456789', PLAIN);
     const generation = await generationOf(at);
@@ -234,7 +234,7 @@ describe('Last-Event-ID', () => {
     expect(JSON.parse(seen.events[0]!.data)).toEqual({ from: 5, to: 90, chunks: 0 });
   });
 
-  it('contract 101: at the end of a stream that has ended the page is told not to come back', async () => {
+  it('contract 101: at the end of an ended stream the page is told not to reconnect', async () => {
     const at = await streams();
     await put(at, 'all', `${PLAIN}&end=true`);
     const generation = await generationOf(at);
@@ -402,7 +402,7 @@ describe('every request', () => {
 });
 
 describe('readers at the same place', () => {
-  it('contract 101: get the same bytes, and none is held up by one that stands still', async () => {
+  it('contract 101: get the same bytes, and none is delayed by a stopped one', async () => {
     const at = await streams({ ring_buffer_size: '1MB', channel_buffer_size: '256KB' });
     await at.call('POST', '/files?path=/s/a&type=text/plain');
     const reads = await Promise.all(Array.from({ length: 5 }, () => follow(at.port, READ('&lines=true'), EVENTS)));

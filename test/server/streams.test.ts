@@ -246,7 +246,7 @@ describe('writing a stream', () => {
     expect((await server.call('GET', '/files?path=/s/live&snapshot=true')).text).toBe('abc');
   });
 
-  it('contract 72: a client that stops sending half way is told what was written', async () => {
+  it('contract 72: a client that stops sending half way learns what was written', async () => {
     const server = await start(STREAMS);
     const upload = await connectTo(server.port);
     upload.send('PUT /api/v1/files?path=/s/live&end=true HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nabc');
@@ -299,7 +299,7 @@ describe('writing a stream', () => {
     expect(Content).toMatchObject({ state: 'ended', end_status: 'exit 3' });
   });
 
-  it('contract 100: a status that is none, or has no end, is refused before anything is written', async () => {
+  it('contract 100: an invalid or endless status is refused before anything is written', async () => {
     const server = await start(STREAMS);
     const codes = [];
     for (const query of ['end=true&end_status=a%0Ab', 'end=true&end_status=', 'end_status=exit%203']) {

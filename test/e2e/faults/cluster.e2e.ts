@@ -42,7 +42,7 @@ it('contract 106: a file that is written at one node is read live at others, byt
   expect(new Set(facts.map((one) => `${one?.generation} ${one?.written} ${one?.state}`)).size).toBe(1);
 });
 
-it('contract 106: a node that is killed takes nothing with it: what it acknowledged is at the others, once, in order', async () => {
+it('contract 106: what a killed node acknowledged is on the other nodes, once, in order', async () => {
   const log = await redis();
   const other = await node(log);
   const first = await node(log);
@@ -115,7 +115,7 @@ it('contract 106: after all nodes and Redis were killed all is there again: hist
   expect(refused.status).toBe(409);
 });
 
-it('contract 106: while Redis is away what is retained is read and writers get 503 in time; with it all goes on', async () => {
+it('contract 106: while Redis is down, retained bytes can be read and writers get 503 in time; afterwards everything continues', async () => {
   const log = await redis(...KEPT);
   const at = await node(log, { settings: { log_deadline: '1s' } });
   await at.put('/streamfs/a', 'one;');

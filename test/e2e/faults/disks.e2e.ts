@@ -55,7 +55,7 @@ async function snapshot(at: ServerProcess, path: string): Promise<Buffer> {
 
 /** Only where mounting is possible: a container may forbid it. */
 describe.runIf(HAS_MOUNTS)('a separate file system', () => {
-  it('that fills up refuses writers with 507, lets readers go on, and is written again when there is room', async () => {
+  it('that fills up refuses writers with 507, lets readers continue, and is written again when there is room', async () => {
     const config = { persist: directory, ring_buffer_size: '256KB', channel_buffer_size: '256KB' };
     const at = await server({ streamfs: config, under: withMount('size=24m') });
     const ready = () => fetch(at.api('/ready')).then(({ ok }) => ok);
@@ -166,7 +166,7 @@ describe('a log that takes long to read', () => {
 });
 
 describe('files removed under a running server', () => {
-  it('are gaps for readers of what lay in them, and writers go on', async () => {
+  it('are gaps for readers of what lay in them, and writers continue', async () => {
     const config = { persist: directory, ring_buffer_size: '256KB', channel_buffer_size: '256KB' };
     const at = await server({ streamfs: config });
     await waitFor('the mount', async () => (await fetch(at.api('/ready'))).ok);

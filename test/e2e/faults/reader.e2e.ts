@@ -59,7 +59,7 @@ describe('a reader that has stopped, with little of what waits for it in its soc
     ['end', { stall_timeout: '1s' }],
     ['destroy', {}],
     ['resetAndDestroy', {}],
-  ] as const)('contract 7, 26, 27: goes by %s, and holds up nobody', async (leave, server) => {
+  ] as const)('contract 7, 26, 27: disconnects by %s, and delays no one', async (leave, server) => {
     const at = await probed({ server });
     await at.leavesNothing(async () => {
       const wire = await get(at.port, STREAM);
@@ -75,8 +75,8 @@ describe('a reader that has stopped, with little of what waits for it in its soc
   });
 });
 
-describe('a reader that is stopped and goes on', () => {
-  it('contract 8, 9, 20: gets what is left for it, knows what it lost, and leaves nothing behind', async () => {
+describe('a reader that is stopped and continues', () => {
+  it('contract 8, 9, 20: gets the retained bytes and an exact loss, and leaves nothing behind', async () => {
     const at = await probed();
     const total = 24 * MB;
     await at.leavesNothing(async () => {
@@ -103,7 +103,7 @@ describe('a reader that is stopped and goes on', () => {
 });
 
 describe('a reader that takes a byte at a time', () => {
-  it('contract 7: holds up no other, and gets its bytes in order', async () => {
+  it('contract 7: delays no other reader, and gets its bytes in order', async () => {
     const at = await probed();
     await at.leavesNothing(async () => {
       const slow = await connectTo(at.port);

@@ -91,7 +91,7 @@ describe('contract 106: a log on Redis', () => {
       for (let cut = 0; cut < 50; cut++) {
         const before = ledger.size;
         await redis.command('CLIENT', 'KILL', 'TYPE', cut % 2 === 0 ? 'normal' : 'pubsub');
-        await waitFor('appends behind the cut', () => ledger.size > before + 20);
+        await waitFor('appends after the cut', () => ledger.size > before + 20);
       }
     });
     report('50 cuts', counts, { retries: sum(set.nodes, 'retries'), forks: sum(set.nodes, 'forks') });
@@ -276,7 +276,7 @@ describe('contract 106: a log on Redis', () => {
     expect(counts.failed).toBe(0);
   });
 
-  it('refuses what Redis has no memory for, keeps what it has, and goes on when there is room', async () => {
+  it('refuses what Redis has no memory for, keeps what it has, and continues when there is room', async () => {
     const redis = later(await startRedis({ args: ['--maxmemory', '40mb', '--maxmemory-policy', 'noeviction'] }));
     const { nodes, start } = await nodesOn(redis.url, ['a', 'b'], { retention: 256 << 20 });
     const [one, two] = nodes as [TestNode, TestNode];
@@ -358,7 +358,7 @@ describe('contract 106: a log on Redis', () => {
     expect((await append()).endOffset).toBe(2);
   });
 
-  it('notices a Redis that is stopped, and goes on when it is', async () => {
+  it('notices a Redis that is stopped, and continues when it is', async () => {
     const redis = later(await startRedis());
     const set = await nodesOn(redis.url, ['a', 'b']);
     const { counts } = await underLoad(set, async (ledger) => {
@@ -366,7 +366,7 @@ describe('contract 106: a log on Redis', () => {
       redis.stop();
       await waitFor('the silence to be noticed', () => set.nodes.every(({ log }) => !log.state.isConnected));
       redis.resume();
-      await waitFor('appends behind it', () => ledger.size > before + 300);
+      await waitFor('appends after it', () => ledger.size > before + 300);
     });
     report('Redis stopped', counts, { retries: sum(set.nodes, 'retries') });
     expectNothingLost(counts);

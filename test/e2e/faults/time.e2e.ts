@@ -22,7 +22,7 @@ describe('a clock that is set', () => {
   it.each([
     ['back by an hour', -HOUR],
     ['forward by an hour', HOUR],
-  ])('%s expires nothing, keeps nothing alive for longer, and cuts nobody off', async (_name, shift) => {
+  ])('%s expires nothing, keeps nothing alive for longer, and disconnects no one', async (_name, shift) => {
     const at = await probed({ server: { limits: { handle_idle_timeout: '1s' } } });
     await at.put(PATH, pattern(0, 8000));
     const open = async (lease: number) =>
@@ -46,7 +46,7 @@ describe('a clock that is set', () => {
     const beats = () =>
       parseFrames(parseResponse(framed.bytes)!.body).filter(({ type }) => type === 'heartbeat').length;
     const before = beats();
-    await waitFor('heartbeats to go on', () => beats() > before + 2);
+    await waitFor('heartbeats to continue', () => beats() > before + 2);
 
     // Earlier writes keep their time; new writes get the time of the clock.
     expect(await modTime(at)).toBe(written);
@@ -85,7 +85,7 @@ describe('contract 105: a time to live of Durable Streams, where the clock is se
   it.each([
     ['back by an hour', -HOUR],
     ['forward by an hour', HOUR],
-  ])('%s: what is relative goes by a steady clock, what is absolute by the clock', async (_name, shift) => {
+  ])('%s: relative times follow a monotonic clock, absolute times the system clock', async (_name, shift) => {
     const at = await probed({ server: { durable_streams: { long_poll_timeout: '200ms' } } });
     const status = async (name: string) => (await durable(at, 'HEAD', name)).status;
     const times: Record<string, Record<string, string>> = {

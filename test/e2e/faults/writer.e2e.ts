@@ -88,7 +88,7 @@ describe('a writer that is killed', () => {
     await at.json('DELETE', `/files?path=${PATH}`);
   });
 
-  it('contract 72: as the command line leaves its readers reading, and the next writer goes on', async () => {
+  it('contract 72: as the command line leaves its readers reading, and the next writer continues', async () => {
     const reader = streamfs(at.url, ['cat', '--stream', PATH]);
     await at.untilReaders(PATH, 1);
     const first = streamfs(at.url, ['write', '--stream', '--end', PATH]);
@@ -115,7 +115,7 @@ describe('slow writers', () => {
     ['a JSON body', 'POST /api/v1/grep HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"pattern": "'],
     ['a body of known length', `${head('Content-Length: 60000').replace('live', 'slow')}x`],
     ['chunks', `${head('Transfer-Encoding: chunked').replace('live', 'slow')}ffff\r\nx`],
-  ])('500 that send %s byte by byte hold up nobody, and are gone when they go', async (_what, beginning) => {
+  ])('500 that send %s byte by byte delay no one, and leave nothing behind', async (_what, beginning) => {
     await at.leavesNothing(async () => {
       const slow = await Promise.all(Array.from({ length: COUNT }, () => connectTo(at.port)));
       for (const wire of slow) wire.send(beginning);

@@ -115,7 +115,7 @@ describe.each(KINDS)('a fork of a stream that is long, $name', (kind) => {
     expect(source.endOffset).toBe(SIZE + 4 * MAX_CHUNK);
   });
 
-  it('contract 105: is none where its source is removed meanwhile, and leaves nothing behind', async () => {
+  it('contract 105: is not created if its source is removed meanwhile, and leaves nothing behind', async () => {
     const memory = new MemoryBudget(200 * MB);
     const fs = await start(kind, memory);
     await filled(fs, kind);
@@ -130,7 +130,7 @@ describe.each(KINDS)('a fork of a stream that is long, $name', (kind) => {
     await fs.streams().create('/source', options(kind));
   });
 
-  it('contract 105: is none where the server stops meanwhile', async () => {
+  it('contract 105: is not created if the server stops meanwhile', async () => {
     const memory = new MemoryBudget(200 * MB);
     const fs = await start(kind, memory);
     await filled(fs, kind);
@@ -190,7 +190,7 @@ describe('a fork of a stream in memory', () => {
     expect(Buffer.concat(parts).every((byte) => byte === 0)).toBe(true);
   });
 
-  it('contract 105: is made at once where there is nothing to look for in it', async () => {
+  it('contract 105: is made immediately if there is nothing to search in it', async () => {
     const plain = { ...kind, type: 'application/octet-stream' } as const;
     const fs = await start(plain);
     await filled(fs, plain as unknown as Kind);

@@ -112,7 +112,7 @@ describe('handles', () => {
     expect(await take(handle)).toBe('x');
   });
 
-  it('contract 55: a waiting read holds up neither seek, write, stat nor close', async () => {
+  it('contract 55: a waiting read delays neither seek, write, stat nor close', async () => {
     const { fs } = await mount();
     await fs.write('/a', bytes('abc'));
     const handle = await fs.openHandle('/a', BOTH);
@@ -157,7 +157,7 @@ describe('handles', () => {
     expect(text((await other.read({ size: 1, offset: 20, timeout: 0 })).data)).toBe('k');
   });
 
-  it('contract 9, 56: a handle that fell behind goes on with what is left and is told how much it lost', async () => {
+  it('contract 9, 56: a handle that fell behind continues with the retained bytes and learns how much it lost', async () => {
     const { fs } = await mount({ ring_buffer_size: 10, channel_buffer_size: 10 });
     const handle = await fs.openHandle('/a', READ);
     await fs.write('/a', bytes('0123456789abcdef'));

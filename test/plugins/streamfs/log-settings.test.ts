@@ -47,7 +47,7 @@ describe('contract 106: a log of a mount', () => {
     expect(told).not.toContain('cret');
   });
 
-  it('keeps the streams of each mount under names of their own, where no prefix is given', () => {
+  it('keeps the streams of each mount under their own names, where no prefix is given', () => {
     const paths = ['/', '/a', '/a b', '/a_b', '/a/b', '/ä', '/ö', '/a{', '/a}', '/a%7B', '/a%20b'];
     const prefixes = paths.map(defaultPrefix);
     expect(new Set(prefixes).size).toBe(paths.length);

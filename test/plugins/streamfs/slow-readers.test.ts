@@ -30,7 +30,7 @@ describe('contract 8: slow readers in the log', () => {
     expect(told()).toHaveLength(3);
   });
 
-  it('say what is left to be said when the mount goes', async () => {
+  it('report the remaining losses when the mount is removed', async () => {
     const { lines, logger } = recorder();
     const { fs, instance } = await mount({ channel_buffer_size: '4B', on_lag: 'disconnect' }, logger);
     const readers = [await openReader(fs, '/a'), await openReader(fs, '/a'), await openReader(fs, '/a')];

@@ -60,7 +60,7 @@ describe('contract 98: settings of a stream', () => {
       async (fs: Mounted) =>
         (await fs.openProducerWrite!('/a', { id: 'p', epoch: 0, seq: 0 }, { settings: ALL })).close(),
     ],
-  ])('are given by whoever makes it: %s', async (_, make) => {
+  ])('are set by the request that creates it: %s', async (_, make) => {
     const { fs } = await mount();
     await make(fs);
     expect(await factsOf(fs, '/a')).toMatchObject(FACTS);
@@ -333,7 +333,7 @@ describe('contract 98: the time to live of a stream', () => {
     ['back', -3_600_000],
     ['forward', 3_600_000],
   ])(
-    'goes by a clock that is never set: the system clock %s by an hour, before a write, after it, or without one',
+    'follows a monotonic clock: the system clock %s by an hour, before a write, after it, or without one',
     async (_, shift) => {
       const { fs, clock, isThere } = await withClock();
       for (const path of ['/before', '/after', '/none']) await fs.create(path, { settings: { ttl: 10_000 } });

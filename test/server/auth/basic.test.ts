@@ -121,7 +121,7 @@ describe('contract 93: the schemes that a 401 offers', () => {
   const asked = (line: string, ...headers: string[]) =>
     [`${line} HTTP/1.1`, 'Host: 127.0.0.1', 'Connection: close', 'Content-Length: 0', ...headers, '', ''].join('\r\n');
 
-  it.each(REQUESTS)('is Bearer and Basic, each on a line of its own, to a program: %s', async (line) => {
+  it.each(REQUESTS)('is Bearer and Basic, each on its own line, to a program: %s', async (line) => {
     const { port } = await world();
     for (const agent of [[], ['User-Agent: Lavf/60.16.100'], ['User-Agent: curl/8.5.0', 'Authorization: Basic eDp5']]) {
       expect(await challenges(port, asked(line, ...agent))).toEqual([

@@ -78,7 +78,7 @@ describe('a signed link', () => {
     read.cut();
   });
 
-  it('to read is good for every way to read, from wherever a player goes on', async () => {
+  it('to read is valid for every way to read, from wherever a player continues', async () => {
     const running = await guarded();
     const { call } = running;
     const { url } = await make(running, { path: '/s/open/a' });

@@ -71,7 +71,7 @@ describe('contract 94: a browser that is sent here by a link, a page or an addre
     live.cut();
   });
 
-  it('is told from a program, which may do all of it', async () => {
+  it('is distinguished from a program, which may do all of it', async () => {
     const { call, port } = await world();
     const opened = (await call('POST', '/handles/open?path=/s/a&flags=2')).json();
     expect((await call('GET', `/handles/${opened.id}`)).status).toBe(200);

@@ -74,7 +74,7 @@ describe('pages of strangers', () => {
     expect((await call('GET', '/version', { headers: link })).status).toBe(200);
   });
 
-  it('are told from the own ones, also behind a proxy that changed Host, and from programs', async () => {
+  it('are distinguished from own pages, also behind a proxy that changed Host, and from programs', async () => {
     const { call, port } = await world();
     for (const headers of [
       {},
@@ -103,7 +103,7 @@ describe('without listed origins', () => {
 });
 
 describe('pages of listed origins', () => {
-  it('are told what they may send, without a token', async () => {
+  it('learn what they may send, without a token', async () => {
     const tokens = new Tokens([{ name: 'a', sha256: '0'.repeat(64), rights: ['read'], paths: ['/**'] }]);
     const { call } = await world([APP], tokens);
     const headers = {
@@ -259,7 +259,7 @@ describe('pages of listed origins', () => {
     one.socket.destroy();
   });
 
-  it('may read every header that the server has of its own', async () => {
+  it('may read every header that the server defines', async () => {
     const { call } = await world([APP]);
     const response = await call('GET', '/version', { headers: { origin: APP } });
     const exposed = new Set(response.headers['access-control-expose-headers']?.split(', '));

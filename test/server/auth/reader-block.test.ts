@@ -49,7 +49,7 @@ describe('contract 97: a reader asks for on_lag=block', () => {
     }
   });
 
-  it('a right to write elsewhere is none here', async () => {
+  it('a right to write elsewhere does not count here', async () => {
     const at = await start({
       mounted: { '/s': 'streamfs' },
       tokens: new Tokens([token('reader', ['read'], '/s/**'), token('writer', ['write'], '/s/other')]),
@@ -64,7 +64,7 @@ describe('contract 97: a reader asks for on_lag=block', () => {
     expect(stat.status).toBe(404);
   });
 
-  it('it is the same where node:http answers', async () => {
+  it('it is the same with node:http', async () => {
     const at = await running();
     const asked = async (name: string) => {
       const headers = { authorization: `Bearer secret-of-${name}`, range: 'bytes=0-' };

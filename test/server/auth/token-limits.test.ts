@@ -70,7 +70,7 @@ describe('contract 96: limits of a token', () => {
     expect((await make('d')).status).toBeLessThan(300);
   });
 
-  it('on streams that are gone and made again, on one connection', async () => {
+  it('on streams that are gone and recreated, on one connection', async () => {
     const { port, call } = await world({ streams: 1 });
     const one = await connectTo(port);
     const head = 'PUT /api/v1/files?path=/s/a HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret-of-greedy\r\n';
@@ -117,7 +117,7 @@ describe('contract 96: limits of a token', () => {
   );
 
   it.each(['', 'X-Request-Id: by-node-http\r\n'])(
-    'on connections: an idle one of its own goes, and where none is idle it is refused (%j)',
+    'on connections: its own idle one goes, and where none is idle it is refused (%j)',
     async (more) => {
       const { port, call } = await world({}, { limits: { connections: 6 } });
       const put = (path: string, length = 1) =>

@@ -167,7 +167,7 @@ describe('sending a stream to sockets', () => {
     ['raw', false],
     ['framed', true],
   ])(
-    'contract 20: a reader that is cut off while it is stalled is told so when its peer reads on: %s',
+    'contract 20: a reader that is cut off while stalled gets the reason when its peer continues to read: %s',
     async (_, frames) => {
       const stream = new RingStream({ retention: 64 * KiB, maxLag: 64 * KiB, onLag: 'disconnect' });
       const { near, far } = await connection();
@@ -231,7 +231,7 @@ describe('sending a stream to sockets', () => {
   it.each([
     [400, 'shutdown'],
     [12_000, 'shutdown retry-after-ms=2400'],
-  ])('with the end of a shutdown, a reader of %i is told when to come back, if that matters', async (count, text) => {
+  ])('with the end of a shutdown, a reader of %i learns when to reconnect, if that matters', async (count, text) => {
     const stream = new RingStream({ retention: 1024, maxLag: 1024 });
     const { near, far } = await connection();
     const reads = new LiveReads(0, new MemoryBudget(0));

@@ -80,7 +80,7 @@ describe('waiting for a period', () => {
     expect(calls.at(-1)).toEqual(['last', performance.now()]);
   });
 
-  it('goes on with the others where one fails', () => {
+  it('continues with the others where one fails', () => {
     fakeTime();
     const calls: [string, number][] = [];
     const ticker = Ticker.of(100);

@@ -92,7 +92,7 @@ describe('offsets of Durable Streams', () => {
     );
   });
 
-  it('may be all zeros for the beginning, and nothing else for what is none', () => {
+  it('may be all zeros for the beginning; any other invalid offset is refused', () => {
     const stream = new RingStream({}, rules);
     stream.append(new Uint8Array(10));
     expect(parseDurableOffset(ZERO_OFFSET, stream)).toBe(0);
@@ -267,7 +267,7 @@ describe('events of Durable Streams', () => {
     );
   });
 
-  it('are the same object for all who need no cursor of their own', () => {
+  it('are the same object for all readers without their own cursor', () => {
     expect(durableSseEncoding('json')).toBe(durableSseEncoding('json'));
     expect(durableSseEncoding('json')).not.toBe(durableSseEncoding('text'));
     const ahead = durableSseEncoding('json', 2 ** 40);

@@ -84,7 +84,7 @@ describe('an encoding that is added to the table', () => {
     expect(body.endsWith('3:3 ZGVm\nend ended 6\n')).toBe(true);
   });
 
-  it('contract 9: shows a gap, and goes on behind it', async () => {
+  it('contract 9: shows a gap, and continues after it', async () => {
     const { call } = await withBase64();
     await call('PUT', '/files?path=/s/gap', { body: Buffer.alloc(7 * 1024 * 1024, 'x') });
     await call('PUT', '/files?path=/s/gap&end=true', { body: 'yz' });

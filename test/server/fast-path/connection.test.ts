@@ -106,7 +106,7 @@ describe('a connection that is served directly', () => {
     expect(server.seen()).toBe(3);
   });
 
-  it('contract 70: takes long and chunked bodies as they come, and goes on behind them', async () => {
+  it('contract 70: takes long and chunked bodies as they arrive, and continues after them', async () => {
     const server = await counted();
     const live = await follow(server.port, '/files?path=/s/a&stream=true');
     const one = await connectTo(server.port);
@@ -151,11 +151,11 @@ describe('a connection that is served directly', () => {
   });
 
   it.each([
-    ['a file that is no stream', '/mem/a', 200],
+    ['a file that is not a stream', '/mem/a', 200],
     ['the mount itself', '/s', 400],
     ['README', '/s/README', 403],
     ['a path nothing is mounted at', '/nowhere/a', 404],
-    ['a path that is none', '/s/..', 400],
+    ['an invalid path', '/s/..', 400],
   ])('leaves %s to node:http', async (_, path, status) => {
     const server = await counted();
     const one = await connectTo(server.port);
@@ -369,7 +369,7 @@ describe('a connection that is served directly', () => {
     one.socket.destroy();
   });
 
-  it('contract 28: is closed when the server stops, at once where it has nothing to do', async () => {
+  it('contract 28: is closed when the server stops, immediately where it has nothing to do', async () => {
     const server = await counted();
     const idle = await connectTo(server.port);
     idle.send(put('/s/a', 'abc'));

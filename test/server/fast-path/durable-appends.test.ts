@@ -39,7 +39,7 @@ async function answerTo(port: number, text: string): Promise<string> {
 }
 
 describe('an append of Durable Streams that is served directly', () => {
-  it('contract 105: appends in order without node:http, each body as one append, and tells the offset behind each', async () => {
+  it('contract 105: appends in order without node:http, each body as one append, and tells the offset after each', async () => {
     const server = await counted();
     await server.call('PUT', '/api/v1x/a', { headers: { 'Content-Type': 'text/plain' } });
     const before = server.seen();
@@ -180,7 +180,7 @@ describe('an append of Durable Streams that is served directly', () => {
     one.socket.destroy();
   });
 
-  it('contract 20, 105: comes behind an append that waits and closes its stream', async () => {
+  it('contract 20, 105: comes after an append that waits and closes its stream', async () => {
     const small = { fstype: 'streamfs', config: { ring_buffer_size: '64KB', channel_buffer_size: '64KB' } };
     const server = await counted({ mounted: { '/s': small } });
     const { call, port, mounts } = server;

@@ -129,7 +129,7 @@ describe('pipelined appends that wait', () => {
     expect(await outcomes(one, 2)).toEqual(['200 3', '200 6']);
   });
 
-  it('are answered one by one where one fails, and the connection goes on', async () => {
+  it('are answered one by one where one fails, and the connection continues', async () => {
     const { server, slow } = await slowServer();
     const one = await connectTo(server.port);
     one.send(['one', 'two', 'three'].map((body) => put('/slow/a', body)).join(''));
@@ -150,7 +150,7 @@ describe('pipelined appends that wait', () => {
     ['a request that node:http serves', 'GET /api/v1/files?path=/mem/none HTTP/1.1\r\nHost: x\r\n\r\n', '404'],
     ['a long body', put('/s/a', 'x'.repeat(100_000)), '200 100000'],
     ['an append that is refused at once', put('/slow/a', 'refused'), '409'],
-    ['what is no request', 'NONSENSE\r\n\r\n', '400'],
+    ['what is not a request', 'NONSENSE\r\n\r\n', '400'],
   ])('are answered before %s', async (_what, next, outcome) => {
     const { server, slow } = await slowServer();
     const one = await connectTo(server.port);
@@ -183,7 +183,7 @@ describe('pipelined appends that wait', () => {
     expect(await one.closed()).toMatch(/Written 3 bytes.*Written 3 bytes/s);
   });
 
-  it('are answered before the error of a body that breaks off behind them', async () => {
+  it('are answered before the error of a body that breaks off after them', async () => {
     const { server, slow } = await slowServer();
     const one = await connectTo(server.port);
     one.send(put('/slow/a', 'one') + put('/slow/a', 'two').slice(0, -1));

@@ -43,19 +43,19 @@ async function said(one: Wire): Promise<Said> {
 
 describe('a body that is not framed as HTTP has it', () => {
   it.each([
-    ['a size that is no number, of an append', request(APPEND, CHUNKED, 'ZZ\r\n'), 400, 'BODY_BROKE_OFF'],
-    ['a size that is no number, of a write', request(WRITE, CHUNKED, 'ZZ\r\n'), 400, 'BODY_BROKE_OFF'],
-    ['the same behind a chunk', request(WRITE, CHUNKED, '1\r\na\r\nZZ\r\n'), 400, 'BODY_BROKE_OFF'],
+    ['a size that is not a number, of an append', request(APPEND, CHUNKED, 'ZZ\r\n'), 400, 'BODY_BROKE_OFF'],
+    ['a size that is not a number, of a write', request(WRITE, CHUNKED, 'ZZ\r\n'), 400, 'BODY_BROKE_OFF'],
+    ['the same after a chunk', request(WRITE, CHUNKED, '1\r\na\r\nZZ\r\n'), 400, 'BODY_BROKE_OFF'],
     ['the same of a JSON body', request('POST /api/v1/rename?path=/mem/a', CHUNKED, 'ZZ\r\n'), 400, 'BODY_BROKE_OFF'],
     ['the same where no body is wanted', request('GET /api/v1/stat?path=/s', CHUNKED, 'ZZ\r\n'), 400, 'BODY_BROKE_OFF'],
-    ['a coding that is none', request(APPEND, 'Transfer-Encoding: xchunked\r\n'), 501, 'TRANSFER_CODING'],
+    ['an invalid coding', request(APPEND, 'Transfer-Encoding: xchunked\r\n'), 501, 'TRANSFER_CODING'],
     ['the same with a body', request(WRITE, 'Transfer-Encoding: xchunked\r\n', '1\r\na\r\n'), 501, 'TRANSFER_CODING'],
     ['gzip', request(APPEND, 'Transfer-Encoding: gzip, chunked\r\n', '1\r\na\r\n0\r\n\r\n'), 501, 'TRANSFER_CODING'],
     ['gzip of a read', request('GET /api/v1/version', 'Transfer-Encoding: gzip\r\n'), 501, 'TRANSFER_CODING'],
     ['chunked twice', request(APPEND, 'Transfer-Encoding: chunked, chunked\r\n', '0\r\n\r\n'), 400, 'BAD_REQUEST'],
     ['chunked in two headers', request(APPEND, CHUNKED + CHUNKED, '0\r\n\r\n'), 400, 'BAD_REQUEST'],
     ['chunked, but not at last', request(APPEND, 'Transfer-Encoding: chunked, x\r\n', '0\r\n\r\n'), 400, 'BAD_REQUEST'],
-    ['a length behind chunks', request(APPEND, `${CHUNKED}Content-Length: 1\r\n`, '0\r\n\r\n'), 400, 'BAD_REQUEST'],
+    ['a length after chunks', request(APPEND, `${CHUNKED}Content-Length: 1\r\n`, '0\r\n\r\n'), 400, 'BAD_REQUEST'],
     ['a length before chunks', request(APPEND, `Content-Length: 1\r\n${CHUNKED}`, '0\r\n\r\n'), 400, 'BAD_REQUEST'],
     ['two lengths', request(APPEND, 'Content-Length: 1\r\nContent-Length: 1\r\n', 'a'), 400, 'BAD_REQUEST'],
   ])('contract 72, 73: is answered, wherever its packets are cut: %s', async (_, bytes, status, code) => {
@@ -67,7 +67,7 @@ describe('a body that is not framed as HTTP has it', () => {
     }
   });
 
-  it('contract 72: keeps what came before the mistake, in one packet with the head or behind another request', async () => {
+  it('contract 72: keeps what came before the mistake, in one packet with the head or after another request', async () => {
     const server = await start(STREAMS);
     const broken = request(WRITE, CHUNKED, '3\r\nabc\r\nZZ\r\n');
     expect((await answerTo(server, broken)).error).toContain('3 bytes were written');
@@ -95,7 +95,7 @@ describe('a head that could be read in two ways', () => {
     ['carriage returns alone', request('GET /api/v1/version', '').replaceAll('\r\n', '\r')],
     ['a carriage return in a value', request('GET /api/v1/version', 'A: b\rc\r\n')],
     ['a space before a colon', request(APPEND, 'Content-Length : 1\r\n', 'a')],
-    ['a line that goes on in the next', request(APPEND, 'A: b\r\n c\r\nContent-Length: 1\r\n', 'a')],
+    ['a line that continues in the next', request(APPEND, 'A: b\r\n c\r\nContent-Length: 1\r\n', 'a')],
     ['a NUL in a value', request(APPEND, 'A: b\0c\r\nContent-Length: 1\r\n', 'a')],
     ['a control character in a value', request('GET /api/v1/version', 'A: b\x01c\r\n')],
     ['a NUL in the path', request('GET /api/v1/ver\0sion', '')],
@@ -104,7 +104,7 @@ describe('a head that could be read in two ways', () => {
     ['a control character beyond ASCII in the path', request('GET /api/v1/ver%C2%85sion', '')],
     ['two Hosts', request('GET /api/v1/version', 'Host: y\r\n')],
     ['the same Host twice', request(APPEND, 'host: x\r\nContent-Length: 1\r\n', 'a')],
-    ['a Host that is none', request('GET /api/v1/version', '').replace('Host: x', 'Host: x y')],
+    ['an invalid Host', request('GET /api/v1/version', '').replace('Host: x', 'Host: x y')],
     ['another host in the target', request('GET http://y/api/v1/version', '')],
     ['another port in the target', request('GET http://x:81/api/v1/version', '')],
     ['a user in the target', request('GET http://u@x/api/v1/version', '')],
@@ -153,7 +153,7 @@ describe('an offer of another protocol', () => {
       request(WRITE, `Connection: upgrade\r\nUpgrade: h2c\r\n${CHUNKED}`, '3\r\nabc\r\n0\r\n\r\n'),
       'Written 3 bytes',
     ],
-  ])('is not taken, and what comes behind it is answered: %s', async (_, offer, response) => {
+  ])('is ignored, and the next request is served: %s', async (_, offer, response) => {
     const server = await start(STREAMS);
     const before = request('GET /api/v1/stat?path=/mem', '');
     const behind = request('GET /api/v1/nope', '');
@@ -213,10 +213,10 @@ describe('a client that asks before it sends its body', () => {
 
   it.each([
     ['an append', 'PUT /api/v1/files?path=/s/a'],
-    ['an append beside others', 'PUT /api/v1/files?path=/s/a&atomic=lines'],
+    ['an append next to others', 'PUT /api/v1/files?path=/s/a&atomic=lines'],
     ['a file', 'PUT /api/v1/files?path=/mem/a'],
     ['a write', 'POST /api/v1/write?path=/mem/b'],
-  ])('is told once, before it does: %s', async (_, line) => {
+  ])('is informed once, before it does: %s', async (_, line) => {
     const server = await start(STREAMS);
     for (const framing of [length(3), `${expects}${CHUNKED}`]) {
       const one = await connectTo(server.port);
@@ -336,7 +336,7 @@ describe('input that is not HTTP', () => {
     expect(await answerTo(server, hello)).toMatchObject({ status: 400, error: expect.stringContaining('TLS') });
   });
 
-  it('but HTTP/2 is told which HTTP is', async () => {
+  it('but HTTP/2 gets an error that names the supported version', async () => {
     const server = await start();
     const response = await answerTo(server, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
     expect(response).toMatchObject({ status: 400, error: expect.stringContaining('HTTP/1.1') });

@@ -38,7 +38,7 @@ describe('a connection', () => {
     expect(await old.closed()).toContain('"version":"9.8.7"');
   });
 
-  it('that offers another protocol is answered in this one', async () => {
+  it('that offers another protocol gets an HTTP response', async () => {
     const server = await start();
     const one = await connectTo(server.port);
     one.send('GET /api/v1/version HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n');
@@ -112,7 +112,7 @@ describe('a connection', () => {
     expect(text).toContain('BODY_BROKE_OFF');
   });
 
-  it('drops what comes behind a request that is answered live, which no client may send', async () => {
+  it('drops what comes after a request that is answered live, which no client may send', async () => {
     const server = await start(STREAMS);
     const odd = await connectTo(server.port);
     odd.send('GET /api/v1/files?path=/s/live&stream=true HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -124,7 +124,7 @@ describe('a connection', () => {
     expect((await odd.closed()).match(/HTTP\/1.1/g)).toHaveLength(1);
   });
 
-  it('nonsense behind requests, in one go with them, is refused behind their responses', async () => {
+  it('nonsense after requests, in one write with them, is refused after their responses', async () => {
     const server = await start(STREAMS);
     const { handle_id: id } = (await server.call('POST', '/handles/open?path=/s/a')).json();
     const odd = await connectTo(server.port);
@@ -142,7 +142,7 @@ describe('a connection', () => {
     expect(text).toContain('this is not an HTTP request');
   });
 
-  it('nonsense behind a request that is being answered live is not looked at', async () => {
+  it('nonsense after a request that is being answered live is not looked at', async () => {
     const server = await start(STREAMS);
     const odd = await connectTo(server.port);
     odd.send('GET /api/v1/files?path=/s/live&stream=true HTTP/1.1\r\nHost: x\r\nX-Request-Id: 1\r\n\r\n');
@@ -254,7 +254,7 @@ describe('the log', () => {
 });
 
 describe('the id of a request', () => {
-  it('is told with an error, each another', async () => {
+  it('each gets a different error', async () => {
     const server = await start();
     const ids = [];
     for (let n = 0; n < 3; n++) ids.push((await server.call('GET', '/stat?path=/mem/absent')).headers['x-request-id']);
@@ -323,7 +323,7 @@ describe('closing the server', () => {
     await closed;
   });
 
-  it('contract 28: cuts what is left at the deadline', async () => {
+  it('contract 28: closes the remaining connections at the deadline', async () => {
     const server = await start();
     const begun = once(server.server.http, 'request');
     const stuck = await connectTo(server.port);

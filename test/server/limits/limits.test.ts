@@ -91,7 +91,7 @@ describe('too many connections', () => {
     live.cut();
   });
 
-  it('beyond a few that are answered the rest is closed, and none is left behind', async () => {
+  it('beyond a few that get a response the rest is closed, and none is left behind', async () => {
     const { server, counters, memory } = await bounded({ connections: 1 });
     const only = await connectTo(server.port);
     const refused = await Promise.all(Array.from({ length: 100 }, () => connectTo(server.port).catch(() => undefined)));
@@ -166,7 +166,7 @@ describe('a body that stands still', () => {
     expect((await server.call('GET', '/stat?path=/mem/a')).status).toBe(404);
   });
 
-  it('for a stream waits by default, and with a timeout of its own keeps what has come', async () => {
+  it('for a stream waits by default, and with its own timeout keeps what has come', async () => {
     const patient = await bounded({ bodyTimeout: 60 });
     const live = await begin(patient.server, '/files?path=/s/live');
     const other = await begin(patient.server, '/files?path=/mem/a');
@@ -516,7 +516,7 @@ describe('memory that runs short', () => {
     ['a file as a stream', '/files?path=/mem/big&stream=true'],
     ['a file', '/files?path=/mem/big'],
   ])(
-    'is not taken by %s that waits after another response, and nothing is left when its client goes',
+    'is not taken by %s that waits after another response, and nothing is left when its client disconnects',
     async (_, target) => {
       const { server, memory } = await bounded({});
       await server.mounts.write('/mem/big', new Uint8Array(MB));

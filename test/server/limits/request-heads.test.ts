@@ -12,7 +12,7 @@ const lines = (count: number) => Array.from({ length: count }, (_, n) => `a${n}:
 const request = (headers = '', target = '/health') => `GET /api/v1${target} HTTP/1.1\r\nHost: x\r\n${headers}\r\n`;
 const statusesIn = (text: string) => [...text.matchAll(/HTTP\/1.1 (\d+) /g)].map((match) => Number(match[1]));
 
-/** A connection on which requests wait behind a read of a handle, until the stream is written to. */
+/** A connection on which requests wait after a read of a handle, until the stream is written to. */
 async function held(
   port: number,
   call: (method: string, target: string) => Promise<{ json: () => Record<string, unknown> }>,

@@ -87,7 +87,7 @@ describe('a server with a certificate', () => {
     },
     { next: 'a request that fails', request: 'GET /api/v1/stat?path=/s/two HTTP/1.1\r\nHost: x\r\n\r\n', status: 404 },
     { next: 'a long body', request: longBody, status: 200 },
-  ])('answers $next that came before the client had closed its side, behind an append that waits', async (row) => {
+  ])('answers $next that came before the client had closed its side, after an append that waits', async (row) => {
     const wire = new Wire();
     const { port } = await secure({ streamfs: sharedPlugin({ wire }), mounted: { '/s': 'streamfs' } });
     const one = await peer(port, { allowHalfOpen: true } as ConnectionOptions);

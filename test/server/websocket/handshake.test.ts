@@ -24,7 +24,7 @@ const guarded = () =>
   });
 
 describe('contract 101: a handshake', () => {
-  it('is answered as RFC 6455 says, with the accept value of its example', async () => {
+  it('gets the response of RFC 6455, with the accept value of its example', async () => {
     const { port } = await start(STREAMS);
     const peer = await rawPeer(port, TARGET, 'Sec-WebSocket-Protocol: chat, streamfs.frames.v1, streamfs.v1\r\n');
     const head = peer.head();
@@ -48,14 +48,14 @@ describe('contract 101: a handshake', () => {
     expect(JSON.parse(peer.frames()[0]!.payload.toString()).type).toBe('open');
   });
 
-  it('may have frames right behind it', async () => {
+  it('may have frames right after it', async () => {
     const { port } = await start(STREAMS);
     const peer = await rawPeer(port, TARGET, '', close(4000));
     await waitFor(() => peer.isClosed());
     expect(peer.frames().at(-1)).toMatchObject({ opcode: 8, payload: Buffer.from([4000 >> 8, 4000 & 255]) });
   });
 
-  it('comes behind the responses to requests before it on the same connection', async () => {
+  it('comes after the responses to requests before it on the same connection', async () => {
     const { port } = await start(STREAMS);
     const one = await connectTo(port);
     const before = `GET /api/v1/version HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`;
@@ -95,7 +95,7 @@ describe('contract 101: a handshake', () => {
     ['an absent stream', { path: '&create=false' }, 404, 'stream not found: /a'],
     ['an ordinary file to write', { path: '/../../mem/x&mode=write' }, 400, 'invalid path'],
   ])(
-    'is refused with %s, and is told what would be right',
+    'is refused with %s, and with what would be right',
     async (_, { path = '', ...lines }: Record<string, string | undefined>, status, reason) => {
       const { port } = await start(STREAMS);
       const one = await connectTo(port);
@@ -127,7 +127,7 @@ describe('a request that is not a WebSocket handshake', () => {
     ],
     ['an offer without Connection', 'Upgrade: websocket\r\n', 426],
     ['an offer with a body', 'Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n\r\nabc', 400],
-  ])('is answered as a request, with what would be right: %s', async (_, lines, status) => {
+  ])('is treated as a request, with what would be right: %s', async (_, lines, status) => {
     const { port } = await start(STREAMS);
     const one = await connectTo(port);
     one.send(`GET ${TARGET} HTTP/1.1\r\nHost: localhost\r\n${lines}\r\n`);
@@ -195,7 +195,7 @@ describe('contract 101: the checks of every request', () => {
     }
   });
 
-  it('hold for tokens: a header, or a subprotocol that is never answered with', async () => {
+  it('apply to tokens: a header, or a subprotocol that is never accepted', async () => {
     const { port } = await guarded();
     expect(await refusal(port, 'path=/s/a')).toMatchObject({ status: 401, code: 'UNAUTHORIZED' });
     const byHeader = await connectClient(port, 'path=/s/a', as('reader'));

@@ -25,7 +25,7 @@ describe('contract 101: an open WebSocket', () => {
     ['is removed', ({ call }) => call('DELETE', '/files?path=/s/a'), 'removed', 1000],
     ['goes with its mount', ({ mounts }) => mounts.unmount('/s'), 'shutdown', 1001],
     ['goes with its server', ({ stop }) => stop(), 'shutdown', 1001],
-  ])('is told at once when its stream %s, reading and writing', async (_, act, reason, code) => {
+  ])('learns immediately that its stream %s, reading and writing', async (_, act, reason, code) => {
     const server = await start(STREAMS);
     const { reader, writer } = await pair(server);
     writer.ws.send(Buffer.from('last words'));
@@ -39,7 +39,7 @@ describe('contract 101: an open WebSocket', () => {
     await done;
   });
 
-  it('is told that its stream has expired, which it keeps from that where it writes', async () => {
+  it('learns that its stream has expired, unless it writes to it', async () => {
     const server = await start({ mounted: { '/s': { fstype: 'streamfs', config: { idle_timeout: '300ms' } } } });
     const writer = await connectClient(server.port, 'path=/s/a&mode=write');
     await writer.record('open');

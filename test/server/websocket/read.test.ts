@@ -57,7 +57,7 @@ describe('contract 101: reading over WebSocket', () => {
     expect(peer.bytes().toString()).toBe(bytes);
   });
 
-  it('goes on at an offset and generation, and is told where that is not possible', async () => {
+  it('continues at an offset and generation, and gets an error if that is not possible', async () => {
     const server = await start(small());
     await server.call('PUT', '/files?path=/s/a', { body: 'x'.repeat(1000) });
     const first = await connectClient(server.port, 'path=/s/a');
@@ -195,7 +195,7 @@ async function facts({ call }: Awaited<ReturnType<typeof start>>): Promise<{ gen
 }
 
 describe('contract 101: a slow WebSocket reader', () => {
-  it('delays no other reader, and is told to the byte what it has lost', { timeout: 60_000 }, async () => {
+  it('delays no other reader, and gets an exact gap', { timeout: 60_000 }, async () => {
     const server = await start(small());
     const slow = await rawPeer(server.port, '/api/v1/ws?path=/s/a&heartbeat=0');
     await waitFor(() => slow.frames().length >= 2);

@@ -122,7 +122,7 @@ const CASES: Case[] = [
   },
   {
     section: '5.4',
-    name: 'fragments in packets of their own',
+    name: 'fragments in separate packets',
     packets: [binary('a', { final: false }), more('b', { final: false }), more('c')],
     messages: ['abc'],
   },
@@ -154,7 +154,7 @@ const CASES: Case[] = [
   { section: '5.4', name: 'a continuation of nothing', packets: all(more('x')), close: 1002 },
   {
     section: '5.4',
-    name: 'a continuation of nothing that goes on',
+    name: 'a continuation without a beginning',
     packets: all(more('x', { final: false })),
     close: 1002,
   },
@@ -176,7 +176,7 @@ const CASES: Case[] = [
   { section: '5.5', name: 'a close in fragments', packets: all(close(1000, '', { final: false })), close: 1002 },
   { section: '5.5', name: 'pings in a row', packets: all(ping('1'), ping('2'), ping('3')), pongs: ['1', '2', '3'] },
   { section: '5.5', name: 'a ping byte by byte', packets: bytewise(ping('slow')), pongs: ['slow'] },
-  { section: '5.5', name: 'pongs that nobody asked for', packets: all(pong(), pong('x'), text('a')), messages: ['a'] },
+  { section: '5.5', name: 'unsolicited pongs', packets: all(pong(), pong('x'), text('a')), messages: ['a'] },
 
   // ── 5.5.1, 7.4 Close ──
   { section: '5.5.1', name: 'a close without a code', packets: all(close()), close: 0 },
@@ -191,7 +191,7 @@ const CASES: Case[] = [
   { section: '5.5.1', name: 'a close byte by byte', packets: bytewise(close(4321, 'reason')), close: 4321 },
   {
     section: '5.5.1',
-    name: 'what comes behind a close',
+    name: 'data after a close',
     packets: all(text('a'), close(1000), text('b'), ping()),
     messages: ['a'],
     close: 1000,
@@ -218,13 +218,13 @@ const CASES: Case[] = [
   ...BAD_UTF8.map(([name, bytes]) => ({ section: '8.1', name, packets: all(text(Buffer.from(bytes))), close: 1007 })),
   {
     section: '8.1',
-    name: 'what is no UTF-8 in the second fragment',
+    name: 'invalid UTF-8 in the second fragment',
     packets: all(text('good', { final: false }), more(Buffer.from([0xc3, 0x28]))),
     close: 1007,
   },
   {
     section: '8.1',
-    name: 'what is no UTF-8 in binary',
+    name: 'invalid UTF-8 in binary',
     packets: all(binary(Buffer.from([0xff]))),
     messages: ['\ufffd'],
   },

@@ -235,7 +235,7 @@ describe('contract 101: exactly once over WebSocket', () => {
     expect(await content(server)).toBe('all');
   });
 
-  it('a gap in the numbers, an older epoch and a stream that is not there are told', async () => {
+  it('a gap in the numbers, an older epoch and a missing stream are reported', async () => {
     const server = await start(STREAMS);
     expect(await refusal(server.port, query('&seq=5'))).toMatchObject({ status: 404, code: 'STREAM_NOT_FOUND' });
     await server.call('POST', '/files?path=/s/a');

@@ -232,7 +232,7 @@ describe('a server that was killed', () => {
     const { code, stdout, stderr } = await reader.result();
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'of the first generation\nof the second generation\n' });
     expect(stderr).toContain('reconnecting');
-    expect(stderr).toMatch(/this is a new stream, generation \w+ after \w+, of which 18 bytes had been reached/);
+    expect(stderr).toMatch(/this is a new stream, generation \w+ after \w+, of which 24 bytes had been reached/);
   });
 
   it('contract 19: is a distinct failure for a reader that must not reconnect', async () => {

@@ -121,15 +121,18 @@ describe('an app', () => {
       const app = await start({ configFile: file, logger });
       expect(logger.lines).toContainEqual({ level: 'info', message: 'configuration', facts: { file } });
       const warnings = () => logger.lines.filter(({ level }) => level === 'warn').map(({ message }) => message);
-      const told = [expect.stringMatching(/app\.yaml:2: plugins\.kvfs: /), expect.stringMatching(/app\.yaml:4: ext/)];
-      expect(warnings()).toEqual(told);
+      const expectedWarnings = [
+        expect.stringMatching(/app\.yaml:2: plugins\.kvfs: /),
+        expect.stringMatching(/app\.yaml:4: ext/),
+      ];
+      expect(warnings()).toEqual(expectedWarnings);
       const mistakes = logger.lines.filter(({ level }) => level === 'error');
       expect(mistakes).toHaveLength(1);
       expect(`${mistakes[0]!.message}: ${mistakes[0]!.facts.error}`).toMatch(
         /app\.yaml:3: .*filesystem type: streamsf/,
       );
       await app.reload();
-      expect(warnings()).toEqual([...told, ...told]);
+      expect(warnings()).toEqual([...expectedWarnings, ...expectedWarnings]);
     } finally {
       await rm(folder, { recursive: true });
     }

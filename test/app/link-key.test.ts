@@ -34,10 +34,10 @@ describe('the key of signed links', () => {
     ['', /has 0 bytes, a key needs 32 or more: openssl rand -hex 32 makes one$/],
     [`${SECRET.slice(1)}\n`, /has 31 bytes, a key needs 32 or more/],
     [SECRET.repeat(129), /has more than 4096 bytes: is it the right file\?$/],
-  ])('of %j is refused, without telling it', async (content, told) => {
+  ])('of %j is refused, without telling it', async (content, pattern) => {
     const error = await keyIn(content).catch((thrown: unknown) => thrown);
     expect(isStreamFSError(error, 'CONFIG_INVALID')).toBe(true);
-    expect(String(error)).toMatch(told);
+    expect(String(error)).toMatch(pattern);
     expect(String(error)).toContain(`server.links.key_file: ${join(folder, 'key')} `);
     expect(JSON.stringify(error)).not.toContain('secret');
   });

@@ -5,7 +5,7 @@ import { recorder } from './recorder.ts';
 describe('stopping the parts of a server', () => {
   it('tells all at once, with most of the deadline, and waits for all', async () => {
     const logger = recorder();
-    const told: string[] = [];
+    const calls: string[] = [];
     let letGo: (() => void) | undefined;
     const held = new Promise<void>((resolve) => {
       letGo = resolve;
@@ -14,7 +14,7 @@ describe('stopping the parts of a server', () => {
       [
         {
           name: 'first',
-          stop: async (deadline) => void told.push(`first ${deadline}`, await held.then(() => 'released')),
+          stop: async (deadline) => void calls.push(`first ${deadline}`, await held.then(() => 'released')),
         },
         { name: 'second', stop: async () => letGo?.() },
       ],
@@ -22,7 +22,7 @@ describe('stopping the parts of a server', () => {
       logger,
     );
     await stopping;
-    expect(told).toEqual(['first 54000', 'released']);
+    expect(calls).toEqual(['first 54000', 'released']);
     expect(logger.lines).toEqual([{ level: 'info', message: 'stopped', facts: {} }]);
   });
 

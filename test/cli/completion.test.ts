@@ -210,10 +210,10 @@ describe('completion --install', () => {
     [{}, '$SHELL is not set'],
     [{ SHELL: '/bin/tcsh' }, '$SHELL is tcsh'],
     [{ SHELL: '/bin/bash' }, '$HOME is not set'],
-  ])('says what is missing in %j', async (env, told) => {
+  ])('says what is missing in %j', async (env, message) => {
     const run = cli(['completion', '--install'], { env });
     expect(await run.code).toBe(EXIT.usage.code);
-    expect(run.err.text).toContain(told);
+    expect(run.err.text).toContain(message);
   });
 
   it.runIf(process.platform === 'linux')('fails at once where no directory can be made, as below /proc', async () => {

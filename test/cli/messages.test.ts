@@ -5,7 +5,7 @@ import { beginFrames, fakeServer, frame, refuse } from '../client/fake-server.ts
 import { type CliOptions, cli, realServer } from './harness.ts';
 
 /** The standard error of a command, and its exit code. */
-async function said(argv: string[], options: CliOptions): Promise<[message: string, code: number]> {
+async function failureOf(argv: string[], options: CliOptions): Promise<[message: string, code: number]> {
   const run = cli(argv, { input: 'x', ...options });
   const code = await run.code;
   expect(run.out()).toBe('');
@@ -19,28 +19,31 @@ describe('errors in the words of the command line', () => {
     const { url } = await realServer();
     await cli(['write', '--stream', '/streamfs/x'], { url, input: 'x' }).code;
     const expected = 'use stream mode for reading stream files: add --stream';
-    expect(await said(['cat', '/streamfs/x'], { url })).toEqual([expected, EXIT.failed.code]);
+    expect(await failureOf(['cat', '/streamfs/x'], { url })).toEqual([expected, EXIT.failed.code]);
   });
 
   it('contract 79: a token that is missing, or not known, is asked for by the names it has here', async () => {
     const tokens = [{ name: 'tests', token: TOKEN, rights: ['read' as const], paths: ['/**'] }];
     const { url } = await realServer({ server: { tokens } });
     const missing = 'unauthorized: this server requires a token: set STREAMFS_TOKEN or --token-file';
-    expect(await said(['ls', '/'], { url })).toEqual([missing, EXIT.refused.code]);
-    expect(await said(['write', '--stream', '/streamfs/x'], { url })).toEqual([missing, EXIT.refused.code]);
+    expect(await failureOf(['ls', '/'], { url })).toEqual([missing, EXIT.refused.code]);
+    expect(await failureOf(['write', '--stream', '/streamfs/x'], { url })).toEqual([missing, EXIT.refused.code]);
     const wrong = 'unauthorized: this server does not know the token: check STREAMFS_TOKEN';
-    expect(await said(['ls', '/'], { url, env: { STREAMFS_TOKEN: 'another' } })).toEqual([wrong, EXIT.refused.code]);
-    const inUrl = await said(['ls', '/'], { url: url.replace('//', `//x:${TOKEN}@`) });
+    expect(await failureOf(['ls', '/'], { url, env: { STREAMFS_TOKEN: 'another' } })).toEqual([
+      wrong,
+      EXIT.refused.code,
+    ]);
+    const inUrl = await failureOf(['ls', '/'], { url: url.replace('//', `//x:${TOKEN}@`) });
     expect(inUrl).toEqual([expect.stringContaining('set STREAMFS_TOKEN or --token-file'), EXIT.usage.code]);
   });
 
   it('an ordinary file is written as it is, and with --stream it says what is wrong without a word of headers', async () => {
     const { url } = await realServer();
-    expect(await said(['write', '/memfs/f'], { url, input: 'abc' })).toEqual(['', EXIT.ok.code]);
-    const refused = await said(['write', '--stream', '/memfs/f'], { url });
-    const told = 'this is not a stream: leave out --stream, --ring and the like, or use a path on a streamfs mount';
-    expect(refused).toEqual([told, EXIT.failed.code]);
-    expect(await said(['exec', '/memfs/f', '--', 'true'], { url })).toEqual([told, EXIT.failed.code]);
+    expect(await failureOf(['write', '/memfs/f'], { url, input: 'abc' })).toEqual(['', EXIT.ok.code]);
+    const refused = await failureOf(['write', '--stream', '/memfs/f'], { url });
+    const hint = 'this is not a stream: leave out --stream, --ring and the like, or use a path on a streamfs mount';
+    expect(refused).toEqual([hint, EXIT.failed.code]);
+    expect(await failureOf(['exec', '/memfs/f', '--', 'true'], { url })).toEqual([hint, EXIT.failed.code]);
     expect(Buffer.from(await new StreamFSClient({ url }).read('/memfs/f')).toString()).toBe('abc');
   });
 
@@ -54,7 +57,7 @@ describe('errors in the words of the command line', () => {
     ['unmount', '/hello'],
   ])('a path outside every mount names the mounts: %s %s', async (...argv) => {
     const { url } = await realServer();
-    const [message, code] = await said(argv, { url });
+    const [message, code] = await failureOf(argv, { url });
     expect(message).toMatch(/\/hello.*: the mounts are \/dev, \/memfs, \/streamfs$/);
     expect(code).toBe(EXIT.notFound.code);
   });
@@ -64,13 +67,13 @@ describe('errors in the words of the command line', () => {
       if (query.has('path')) refuse(response, 404, 'NOTHING_MOUNTED');
       else refuse(response, 403, 'FORBIDDEN');
     });
-    const [message] = await said(['stat', '/hello'], { url: server.url });
+    const [message] = await failureOf(['stat', '/hello'], { url: server.url });
     expect(message).toMatch(/: see streamfs mounts$/);
   });
 
   it('a device without an end names an option that exists', async () => {
     const { url } = await realServer();
-    const [message] = await said(['cat', '/dev/urandom'], { url });
+    const [message] = await failureOf(['cat', '/dev/urandom'], { url });
     expect(message).toContain('add --stream');
     const reader = cli(['cat', '--stream', '/dev/urandom'], { url });
     await expect.poll(() => reader.outBytes().length).toBeGreaterThan(0);
@@ -79,7 +82,7 @@ describe('errors in the words of the command line', () => {
 
   it('an ordinary file that is too long names the limit, and what has none', async () => {
     const { url } = await realServer({ server: { max_request_body_bytes: 1000 } });
-    const [message] = await said(['write', '/memfs/f'], { url, input: 'x'.repeat(1001) });
+    const [message] = await failureOf(['write', '/memfs/f'], { url, input: 'x'.repeat(1001) });
     expect(message).toMatch(/1000 bytes are allowed \(server\.max_request_body_bytes\); a stream has no such limit$/);
   });
 
@@ -87,7 +90,7 @@ describe('errors in the words of the command line', () => {
     const { url } = await realServer();
     await cli(['mount', 'streamfs', '/s', 'ring_buffer_size=4B'], { url }).code;
     await cli(['write', '--stream', '/s/x'], { url, input: '0123456789' }).code;
-    const [message, code] = await said(['cat', '--stream', '--offset', '1', '/s/x'], { url });
+    const [message, code] = await failureOf(['cat', '--stream', '--offset', '1', '/s/x'], { url });
     expect(message).toMatch(/the earliest is 6: begin with --offset 6, or without --offset$/);
     expect(code).toBe(EXIT.refused.code);
   });
@@ -96,7 +99,7 @@ describe('errors in the words of the command line', () => {
     const { url } = await realServer();
     await cli(['write', '--stream', '/streamfs/x'], { url, input: '0123456789' }).code;
     await cli(['end', '/streamfs/x'], { url }).code;
-    const [message, code] = await said(['cat', '--stream', '--offset', '11', '/streamfs/x'], { url });
+    const [message, code] = await failureOf(['cat', '--stream', '--offset', '11', '/streamfs/x'], { url });
     expect(message).toBe(
       'offset 11 is beyond the end: the stream has ended at 10: ' +
         'nothing more comes; read what is kept without --offset, or from at most --offset 10',
@@ -106,7 +109,7 @@ describe('errors in the words of the command line', () => {
 
   it('mounting with several wrong parameters reports each on a separate line', async () => {
     const { url } = await realServer();
-    const [message, code] = await said(['mount', 'streamfs', '/x', 'ring_buffer_size=0', 'on_lag=never'], { url });
+    const [message, code] = await failureOf(['mount', 'streamfs', '/x', 'ring_buffer_size=0', 'on_lag=never'], { url });
     expect(message.split('\n')).toEqual([
       expect.stringMatching(/^failed to validate plugin: invalid ring_buffer_size/),
       expect.stringMatching(/^streamfs: failed to validate plugin: on_lag must be one of/),
@@ -122,17 +125,20 @@ describe('errors in the words of the command line', () => {
       [['streamfs', '/x', 'ring_buffer_size=0'], 'invalid ring_buffer_size'],
       [['streamfs', '/x/../y'], '".."'],
     ] as const) {
-      const [message, code] = await said(['mount', ...argv], { url });
+      const [message, code] = await failureOf(['mount', ...argv], { url });
       expect(message).toContain(text);
       expect(code).toBe(EXIT.usage.code);
     }
     // An existing mount forbids it: the arguments are valid.
-    expect(await said(['mount', 'streamfs', '/streamfs'], { url })).toEqual([expect.any(String), EXIT.refused.code]);
+    expect(await failureOf(['mount', 'streamfs', '/streamfs'], { url })).toEqual([
+      expect.any(String),
+      EXIT.refused.code,
+    ]);
   });
 
   it('an address where there is something else says so', async () => {
     const { url } = await realServer();
-    const [below] = await said(['ls'], { url: `${url}/elsewhere` });
+    const [below] = await failureOf(['ls'], { url: `${url}/elsewhere` });
     expect(below).toBe(`there is no StreamFS at ${url}/elsewhere/api/v1: check --url or STREAMFS_URL`);
   });
 

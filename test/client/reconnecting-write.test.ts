@@ -70,10 +70,10 @@ describe('contract 89: a producer that the server has forgotten', () => {
   it('waits for its turn where it is forgotten again and again, and gives up in time', async () => {
     const handler: Handler = (request, response) =>
       whole(request, () => refuse(response, 409, 'PRODUCER_GAP', { expected_seq: 0, forgotten_to: 0 }));
-    const told: unknown[] = [];
-    const { result } = await writing(handler, { retryFor: 50, onRetry: (retry) => told.push(retry) });
+    const reports: unknown[] = [];
+    const { result } = await writing(handler, { retryFor: 50, onRetry: (retry) => reports.push(retry) });
     await expect(result).rejects.toMatchObject({ kind: 'cut' });
-    expect(told).toEqual([]);
+    expect(reports).toEqual([]);
   });
 });
 

@@ -239,8 +239,8 @@ describe('tokens', () => {
     ['token: short', 'token must be at least 16 visible ASCII characters without spaces'],
     ['token_sha256: abc', 'token_sha256 must be 64 hexadecimal digits'],
     [`token: a-long-enough-secret, token_sha256: ${'a'.repeat(64)}`, 'needs either token or token_sha256'],
-  ])('%s is refused', (text, told) => {
-    expect(refusal(text.startsWith('rights') ? token('').replace(', }', '}') : token(text)).join()).toContain(told);
+  ])('%s is refused', (text, message) => {
+    expect(refusal(text.startsWith('rights') ? token('').replace(', }', '}') : token(text)).join()).toContain(message);
   });
 
   it('have limits of their own, and for what those leave out those of the server', () => {
@@ -252,10 +252,10 @@ describe('tokens', () => {
     ).server;
     expect(tokens[0]!.limits).toEqual({ connections: 0, handles: 7, readers: 0.25, searches: 0, streams: 0 });
     for (const wrong of ['-1', '1.5', '100%', '0%', 'x', '5']) {
-      const told = refusal(written(`token_handles: "${wrong}"`, `streams: "${wrong}"`)).join('\n');
-      expect(told).toContain('server.limits.token_handles');
-      expect(told).toContain('server.tokens[0].limits.streams');
-      expect(told).toContain('expected a whole number from 0, or a share below 100%');
+      const message = refusal(written(`token_handles: "${wrong}"`, `streams: "${wrong}"`)).join('\n');
+      expect(message).toContain('server.limits.token_handles');
+      expect(message).toContain('server.tokens[0].limits.streams');
+      expect(message).toContain('expected a whole number from 0, or a share below 100%');
     }
   });
 
@@ -284,8 +284,8 @@ describe('signed links', () => {
     ['{key: x}', 'server.links.key: unknown key (known are: key_file, max_lifetime)'],
     ['{max_lifetme: 1h}', "server.links.max_lifetme: unknown key (did you mean 'max_lifetime'?)"],
     ['{key_file: 7}', 'server.links.key_file: must be a text, not 7'],
-  ])('%s is refused', (text, told) => {
-    expect(() => links(text)).toThrow(told);
+  ])('%s is refused', (text, message) => {
+    expect(() => links(text)).toThrow(message);
   });
 });
 
@@ -316,7 +316,7 @@ describe('errors', () => {
     ['limits: {conections: 3}', "server.tokens[0].limits.conections: unknown key (did you mean 'connections'?)"],
     ['rights: [], paths: []', 'server.tokens[0].rights: must not be empty'],
     ['name: ""', 'server.tokens[0].name: must not be empty'],
-  ])('in a token, %s, name its keys and what would be right', (wrong, told) => {
+  ])('in a token, %s, name its keys and what would be right', (wrong, message) => {
     const given = {
       name: 'name: a',
       rights: 'rights: [read]',
@@ -325,7 +325,7 @@ describe('errors', () => {
     };
     const others = Object.entries(given).filter(([key]) => !wrong.includes(`${key}: `));
     const text = `server: {tokens: [{${[...others.map(([, entry]) => entry), wrong].join(', ')}}]}`;
-    expect(() => parseConfig(text, 'c.yaml')).toThrow(told);
+    expect(() => parseConfig(text, 'c.yaml')).toThrow(message);
   });
 
   it('name the file, the line, the key, what was wrong and what would be right', () => {

@@ -216,9 +216,9 @@ describe('the queue of drop-newest', () => {
 
 describe('disconnect', () => {
   it('contract 20: a reader is cut off at the end of the turn in which it fell too far behind, read or not', async () => {
-    const told: string[] = [];
+    const errors: string[] = [];
     const s = stream('disconnect', {
-      observer: { tooSlow: (_, reader, error) => told.push(`${reader === slow} ${error.code}`) },
+      observer: { tooSlow: (_, reader, error) => errors.push(`${reader === slow} ${error.code}`) },
     });
     const slow = s.openReader();
     const other = s.openReader({ onLag: 'drop-oldest' });
@@ -236,7 +236,7 @@ describe('disconnect', () => {
     await turn();
     expect(slow.isClosed).toBe(true);
     expect(failure).toBe('reader fell 21 bytes behind: 20 are allowed');
-    expect(told).toEqual(['true READER_TOO_SLOW']);
+    expect(errors).toEqual(['true READER_TOO_SLOW']);
     expect(s.readerCount).toBe(1);
     await expect(slow.read()).rejects.toMatchObject({ code: 'READER_TOO_SLOW', status: 409 });
     await expect(slow.read({ timeout: 0 })).rejects.toMatchObject({ code: 'READER_TOO_SLOW' });

@@ -215,12 +215,12 @@ describe('fan-out', () => {
   });
 
   it('contract 8: every loss is counted in bytes and in chunks, per reader and per stream, and told to the owner', async () => {
-    const told: string[] = [];
+    const gapReports: string[] = [];
     const s = stream({
       retention: 10,
       maxLag: 10,
       observer: {
-        gap: (_, reader, gap) => told.push(`${reader === first ? 1 : 2} ${gap.from}-${gap.to} ${gap.chunks}`),
+        gap: (_, reader, gap) => gapReports.push(`${reader === first ? 1 : 2} ${gap.from}-${gap.to} ${gap.chunks}`),
       },
     });
     const first = s.openReader();
@@ -233,7 +233,7 @@ describe('fan-out', () => {
     append(s, 'abcdef');
     expect((await recordsNow(second))[0]).toEqual({ type: 'gap', from: 0, to: 26, chunks: 5 });
     expect(s.stats()).toMatchObject({ skippedBytes: 46, skippedChunks: 9 });
-    expect(told).toEqual(['1 0-20 4', '2 0-26 5']);
+    expect(gapReports).toEqual(['1 0-20 4', '2 0-26 5']);
     first.close();
     second.close();
     expect(s.stats()).toMatchObject({ skippedBytes: 46, skippedChunks: 9, readers: 0 });

@@ -130,10 +130,10 @@ describe('block', () => {
   });
 
   it('contract 20: after the deadline the reader is cut off and the write continues', async () => {
-    const told: string[] = [];
+    const errors: string[] = [];
     const [s, reader] = await fullStream({
       blockTimeout: 3000,
-      observer: { tooSlow: (_, slow, error) => told.push(`${slow === reader} ${error.message}`) },
+      observer: { tooSlow: (_, slow, error) => errors.push(`${slow === reader} ${error.message}`) },
     });
     let failure: string | undefined;
     reader.watcher = {
@@ -151,7 +151,7 @@ describe('block', () => {
     await until(() => write.done);
     expect(s.totalWritten).toBe(22);
     expect(failure).toBe('READER_TOO_SLOW');
-    expect(told).toEqual(['true reader fell 20 bytes behind: 20 are allowed']);
+    expect(errors).toEqual(['true reader fell 20 bytes behind: 20 are allowed']);
     expect(await codeOf(() => reader.read())).toBe('READER_TOO_SLOW');
     expect(s.readerCount).toBe(0);
     expect(s.write(bytesOf('free again'))).toBeUndefined();

@@ -52,11 +52,11 @@ describe('docs/limits.md', () => {
   });
 
   it('says what a connection is charged', () => {
-    const said = new RegExp(
+    const row = new RegExp(
       `^\\| a connection \\| ${CONNECTION_BYTES / 1024} KiB.*${TLS_BYTES / 1024} KiB more with TLS`,
       'm',
     );
-    expect(page('docs/limits.md').text).toMatch(said);
+    expect(page('docs/limits.md').text).toMatch(row);
   });
 });
 

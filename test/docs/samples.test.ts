@@ -43,8 +43,8 @@ describe('samples in the pages', () => {
       const log = (...values: unknown[]) => printed.push(values.join(' '));
       const body = text.replace(/^import .*$/gm, '');
       await new AsyncFunction('Stream', 'MemoryBudget', 'console', body)(Stream, MemoryBudget, { log });
-      const said = [...text.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map((match) => match[1]!);
-      if (said.length > 0) expect(printed).toEqual(said);
+      const expectedOutput = [...text.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map((match) => match[1]!);
+      if (expectedOutput.length > 0) expect(printed).toEqual(expectedOutput);
     }
   });
 

@@ -42,7 +42,7 @@ async function readUntil(res: AsyncIterable<unknown>, text: string): Promise<str
 
 describe('pyagfs', () => {
   /** Raises for a status of 400 or more, with the server's error text; 501 has its own type. */
-  const said = (response: SdkResponse): string => {
+  const refusalOf = (response: SdkResponse): string => {
     expect(response.status).toBeGreaterThanOrEqual(400);
     expect(response.json.error).not.toBe('');
     return `${response.status === 501 ? 'AGFSNotSupportedError' : 'AGFSClientError'}: ${response.json.error}`;
@@ -67,7 +67,7 @@ describe('pyagfs', () => {
     expect(ok(await sdk.call('POST', '/mount', {}, mount))).toEqual({ message: 'plugin mounted' });
     // The SDK's fixtures interpret this error as a mount left by an earlier run.
     const again = await sdk.call('POST', '/mount', {}, mount);
-    expect([again.status, said(again)]).toEqual([409, 'AGFSClientError: mount already exists: /memfs_e2e']);
+    expect([again.status, refusalOf(again)]).toEqual([409, 'AGFSClientError: mount already exists: /memfs_e2e']);
     const root = ok(await sdk.call('GET', '/directories', path('/'))).files as Info[];
     expect(root.map(({ name }) => name)).toEqual(expect.arrayContaining(['dev', 'memfs', 'memfs_e2e', 'streamfs']));
     expect(root.every(({ isDir }) => isDir)).toBe(true);
@@ -103,19 +103,19 @@ describe('pyagfs', () => {
     expect(ok(await sdk.call('DELETE', '/files', { path: '/memfs_e2e/d', recursive: 'true' }))).toEqual({
       message: 'deleted',
     });
-    expect(said(await sdk.call('GET', '/files', path(file)))).toContain('not found');
+    expect(refusalOf(await sdk.call('GET', '/files', path(file)))).toContain('not found');
     expect(ok(await sdk.call('POST', '/unmount', {}, { json: { path: '/memfs_e2e' } }))).toHaveProperty('message');
   });
 
   it('contract 66: finds the words it looks for in errors', async () => {
     const sdk = pythonSdk(at.url);
     const absent = await sdk.call('GET', '/stat', path('/streamfs/absent'));
-    expect([absent.status, said(absent)]).toEqual([404, 'AGFSClientError: stream not found: /absent']);
+    expect([absent.status, refusalOf(absent)]).toEqual([404, 'AGFSClientError: stream not found: /absent']);
     const nowhere = await sdk.call('GET', '/files', path('/nowhere/x'));
-    expect([nowhere.status, said(nowhere)]).toEqual([404, expect.stringContaining('not found')]);
+    expect([nowhere.status, refusalOf(nowhere)]).toEqual([404, expect.stringContaining('not found')]);
     ok(await sdk.call('POST', '/files', path('/streamfs/words')));
-    expect(said(await sdk.call('POST', '/files', path('/streamfs/words')))).toContain('already exists');
-    expect(said(await sdk.call('GET', '/directories', path('/streamfs/words')))).toContain('not a directory');
+    expect(refusalOf(await sdk.call('POST', '/files', path('/streamfs/words')))).toContain('already exists');
+    expect(refusalOf(await sdk.call('GET', '/directories', path('/streamfs/words')))).toContain('not a directory');
     for (const response of [
       await sdk.call('POST', '/directories', { path: '/streamfs/dir', mode: '755' }),
       await sdk.call('POST', '/rename', path('/streamfs/words'), { json: { newPath: '/streamfs/other' } }),
@@ -124,7 +124,7 @@ describe('pyagfs', () => {
       await sdk.call('GET', '/readlink', path('/streamfs/words')),
       await sdk.call('POST', '/plugins/load', {}, { json: { library_path: './plugin.so' } }),
     ]) {
-      expect(said(response)).toMatch(/^AGFSNotSupportedError: ./);
+      expect(refusalOf(response)).toMatch(/^AGFSNotSupportedError: ./);
     }
   });
 
@@ -191,7 +191,7 @@ describe('pyagfs', () => {
       expect.arrayContaining(['handle_id', 'path', 'flags', 'lease', 'expires_at', 'created_at', 'last_access']),
     );
     expect(ok(await on('DELETE', ''))).toEqual({ message: 'handle closed' });
-    expect(said(await on('GET', '/read', { size: '1' }))).toBe('AGFSClientError: not found');
+    expect(refusalOf(await on('GET', '/read', { size: '1' }))).toBe('AGFSClientError: not found');
   });
 
   it('contract 49: may send its bits for append, create, exclusive and truncate, and none of them counts', async () => {
@@ -210,7 +210,7 @@ describe('pyagfs', () => {
     const file = '/memfs/py append';
     const open = (flags: number) =>
       sdk.call('POST', '/handles/open', { path: file, flags: String(flags), mode: '420', lease: '60' });
-    expect(said(await open(2))).toContain('not found');
+    expect(refusalOf(await open(2))).toContain('not found');
     const { handle_id: first } = ok(await open(1 | 16 | 32));
     ok(await sdk.call('PUT', `/handles/${first}/write`, {}, Buffer.from('one,')));
     ok(await sdk.call('DELETE', `/handles/${first}`));
@@ -218,7 +218,7 @@ describe('pyagfs', () => {
     ok(await sdk.call('PUT', `/handles/${second}/write`, {}, Buffer.from('two,')));
     expect((await sdk.call('GET', '/files', path(file))).text).toBe('one,two,');
     const again = await open(1 | 16 | 32);
-    expect([again.status, said(again)]).toEqual([409, expect.stringContaining('already exists')]);
+    expect([again.status, refusalOf(again)]).toEqual([409, expect.stringContaining('already exists')]);
   });
 
   it('contract 48: works with a handle of an ordinary file', async () => {

@@ -163,14 +163,14 @@ describe('exit codes', () => {
     [5, ['--url', 'http://127.0.0.1:1', 'write', '--stream', '--retry-for', '1s', '/streamfs/x'], '127.0.0.1:1'],
     [5, ['--url', 'http://127.0.0.1:1', 'cat', '--stream', '--retry-for', '1s', '/streamfs/x'], '127.0.0.1:1'],
     [7, ['cat', '--stream', '--timeout', '100ms', '/streamfs/quiet'], '100'],
-  ] as [number, string[], string][])('%d for %j', async (code, args, told) => {
+  ] as [number, string[], string][])('%d for %j', async (code, args, message) => {
     await at.put('/streamfs/present', 'x');
     if ((await at.facts('/streamfs/ended')) === undefined) {
       await at.put('/streamfs/ended', 'x');
       await at.json('POST', '/end?path=/streamfs/ended');
     }
     const result = await runStreamfs(at.url, args, 'input');
-    expect([result.code, result.stderr]).toEqual([code, expect.stringContaining(told)]);
+    expect([result.code, result.stderr]).toEqual([code, expect.stringContaining(message)]);
     // One line says what was wrong, without internals.
     expect(result.stderr).not.toMatch(/\n\s+at |node:internal|undefined/);
     if (code !== 0) expect(result.stdout).toBe('');
@@ -200,7 +200,7 @@ describe('exit codes', () => {
       ['--retry-for', '1s'],
       /^streamfs: .*; trying again for 1 s\nstreamfs: gave up writing .*\n$/,
     ],
-  ])('6 for a writer whose server goes away, %s', async (_, options, said) => {
+  ])('6 for a writer whose server goes away, %s', async (_, options, pattern) => {
     const one = await server();
     const writer = streamfs(one.url, ['write', '--stream', ...options, '/streamfs/x']);
     await writer.write('something');
@@ -208,7 +208,7 @@ describe('exit codes', () => {
     one.process.kill('SIGKILL');
     const { code, stderr } = await writer.result();
     expect(code).toBe(6);
-    expect(stderr).toMatch(said);
+    expect(stderr).toMatch(pattern);
   });
 
   it('4 for a writer whose stream is ended by another program, though its input continues', async () => {

@@ -22,7 +22,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const text = (path: string) => readFileSync(join(ROOT, 'packaging', path), 'utf8');
 const has = (program: string) => spawnSync(program, ['--version']).error === undefined;
 /** Runs a program that CI must have, and returns its output; elsewhere it may be missing. */
-function said(program: string, args: readonly string[], cwd = ROOT): { status: number | null; output: string } {
+function outputOf(program: string, args: readonly string[], cwd = ROOT): { status: number | null; output: string } {
   const { status, stdout, stderr } = spawnSync(program, args, { cwd, encoding: 'utf8' });
   return { status, output: stdout + stderr };
 }
@@ -180,7 +180,7 @@ describe('the systemd unit', () => {
     const file = join(folder, 'kept.service');
     const unit = text('systemd/streamfs.service').replace('Documentation=man:streamfs(1)\n', '');
     writeFileSync(file, `${unit.replace('/usr/local/bin/streamfs', MAIN)}\n${part}`);
-    expect(said('systemd-analyze', ['verify', file])).toEqual({ status: 0, output: '' });
+    expect(outputOf('systemd-analyze', ['verify', file])).toEqual({ status: 0, output: '' });
   });
 
   it('is one that systemd takes, and starts the program with a configuration that loads', async () => {
@@ -196,11 +196,11 @@ describe('the systemd unit', () => {
     const file = join(folder, 'streamfs.service');
     chmodded(MAIN);
     writeFileSync(file, unit.replace(start[1]!, MAIN).replace('Documentation=man:streamfs(1)\n', ''));
-    expect(said('systemd-analyze', ['verify', file])).toEqual({ status: 0, output: '' });
+    expect(outputOf('systemd-analyze', ['verify', file])).toEqual({ status: 0, output: '' });
     writeFileSync(file, unit.replace('ProtectSystem=strict', 'ProtectSystm=strict').replace(start[1]!, MAIN));
-    expect(said('systemd-analyze', ['verify', file]).output).toContain('ProtectSystm');
+    expect(outputOf('systemd-analyze', ['verify', file]).output).toContain('ProtectSystm');
     // 0 is the least exposed, 10 the most. A network service cannot be at 0.
-    const security = said('systemd-analyze', [
+    const security = outputOf('systemd-analyze', [
       'security',
       '--offline=true',
       '--threshold=25',
@@ -251,7 +251,7 @@ describe('metrics', () => {
       ['check', 'rules', 'alerts.yml'],
       ['test', 'rules', 'alerts.test.yml'],
     ]) {
-      const { status, output } = said('promtool', args, cwd);
+      const { status, output } = outputOf('promtool', args, cwd);
       expect(status, `promtool ${args.join(' ')}: ${output}`).toBe(0);
     }
   });

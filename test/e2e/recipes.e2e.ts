@@ -69,11 +69,11 @@ function type(line: string, cwd: string) {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   children.push(child);
-  const said = { stdout: '', stderr: '' };
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (said.stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (said.stderr += text));
-  const over = once(child, 'close').then(([code]) => ({ code: code as number | null, ...said }));
-  return { said, over };
+  const output = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  const over = once(child, 'close').then(([code]) => ({ code: code as number | null, ...output }));
+  return { output, over };
 }
 
 /** The lines of the recipe that contains `word`. */
@@ -120,9 +120,9 @@ describe('the recipes in README', () => {
     type(write!, at);
     const reading = type(read!, at);
     appendFileSync(join(at, 'app.log'), 'ERROR of the first kind\nall is well\n');
-    await waitFor(() => reading.said.stdout === 'ERROR of the first kind\n');
+    await waitFor(() => reading.output.stdout === 'ERROR of the first kind\n');
     appendFileSync(join(at, 'app.log'), 'ERROR of the second kind\n');
-    await waitFor(() => reading.said.stdout === 'ERROR of the first kind\nERROR of the second kind\n');
+    await waitFor(() => reading.output.stdout === 'ERROR of the first kind\nERROR of the second kind\n');
   });
 
   it('show a build to others, from its first line to its exit status', async () => {
@@ -149,7 +149,7 @@ describe('the recipes in README', () => {
     await waitFor(() => existsSync(join(at, 'played')) && readFileSync(join(at, 'played')).length >= newest.length);
     expect(readFileSync(join(at, 'played')).equals(newest)).toBe(true);
     writeFileSync(join(at, 'over'), '');
-    expect(reading.said.stderr).not.toContain('lost');
+    expect(reading.output.stderr).not.toContain('lost');
   });
 
   it('show tokens on a page, which continues at the right byte after a reload', async () => {

@@ -144,8 +144,8 @@ describe('contract 89: a server that comes later', () => {
     const writer = write(url, '--end');
     writer.stdin.end('early');
     const reader = streamfs(url, ['cat', '--stream', PATH]);
-    const said = /cannot reach .*; trying again for 30 s\n/;
-    await waitFor('both to say so', () => said.test(writer.stderr.text) && said.test(reader.stderr.text));
+    const message = /cannot reach .*; trying again for 30 s\n/;
+    await waitFor('both to say so', () => message.test(writer.stderr.text) && message.test(reader.stderr.text));
     await server({ port });
     expect((await writer.result()).code).toBe(0);
     expect(await reader.result()).toMatchObject({ code: 0, stdout: 'early' });
@@ -223,8 +223,8 @@ describe.runIf(HAS_NGINX)('contract 89: behind a real nginx', () => {
     const writer = write(url, '--end');
     writer.stdin.end('early');
     const reader = streamfs(url, ['cat', '--stream', PATH]);
-    const said = /502; trying again for 30 s\n/;
-    await waitFor('both to say so', () => said.test(writer.stderr.text) && said.test(reader.stderr.text));
+    const message = /502; trying again for 30 s\n/;
+    await waitFor('both to say so', () => message.test(writer.stderr.text) && message.test(reader.stderr.text));
     await server({ port });
     expect((await writer.result()).code).toBe(0);
     expect(await reader.result()).toMatchObject({ code: 0, stdout: 'early' });

@@ -9,7 +9,7 @@ const SIZE = ['--streams', '60', '--readers', '300', '--processes', '2'];
 async function soaks(...more: string[]) {
   const soak = start(process.execPath, [SOAK, ...SIZE, ...more], { stdin: 'ignore' });
   const { code } = await settled('the soak to end', soak.exited, 110_000);
-  expect({ code, said: code === 0 ? '' : soak.stdout.text + soak.stderr.text }).toEqual({ code: 0, said: '' });
+  expect({ code, output: code === 0 ? '' : soak.stdout.text + soak.stderr.text }).toEqual({ code: 0, output: '' });
   expect(soak.stdout.text).toContain('soak: passed');
 }
 

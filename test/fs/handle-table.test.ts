@@ -404,8 +404,8 @@ describe('unused handles', () => {
     clock.advance(1000);
     await table.shutdown();
     expect(lines).toHaveLength(22);
-    const told = lines.map((line) => (line as { count?: number }).count ?? 1);
-    expect(told.reduce((all, count) => all + count, 0)).toBe(500);
+    const counts = lines.map((line) => (line as { count?: number }).count ?? 1);
+    expect(counts.reduce((all, count) => all + count, 0)).toBe(500);
   });
 
   it('contract 60: are not found once their time is over, even before the timer comes', async () => {

@@ -224,17 +224,17 @@ describe('unmounting', () => {
       },
     });
     const table = tableOf(fake);
-    const told: string[] = [];
-    const stop = table.onUnmount((path) => void told.push(`first ${path}`));
+    const calls: string[] = [];
+    const stop = table.onUnmount((path) => void calls.push(`first ${path}`));
     table.onUnmount(() => Promise.reject(new Error('a listener that fails')));
-    table.onUnmount((path) => void told.push(`last ${path}`));
+    table.onUnmount((path) => void calls.push(`last ${path}`));
     await table.mount('fakefs', '/f');
     await expect(table.unmount('/f')).rejects.toThrow('stuck');
-    expect(told).toEqual(['first /f', 'last /f']);
+    expect(calls).toEqual(['first /f', 'last /f']);
     stop();
     await table.mount('memfs', '/f');
     await table.unmount('/f');
-    expect(told).toEqual(['first /f', 'last /f', 'last /f']);
+    expect(calls).toEqual(['first /f', 'last /f', 'last /f']);
   });
 
   it('leaves mounts that lie inside', async () => {

@@ -206,10 +206,10 @@ describe('a configuration file', () => {
             expect(line).not.toMatch(/\[object|: undefined|NaN$/);
           }
           expect(error.message.length).toBeLessThan(20_000);
-          const told = /^[^:]+:(\d+): /.exec(error.message)?.[1];
-          if (told !== undefined) {
-            expect(Number(told)).toBeGreaterThan(0);
-            expect(Number(told)).toBeLessThanOrEqual(broken.split('\n').length);
+          const lineNumber = /^[^:]+:(\d+): /.exec(error.message)?.[1];
+          if (lineNumber !== undefined) {
+            expect(Number(lineNumber)).toBeGreaterThan(0);
+            expect(Number(lineNumber)).toBeLessThanOrEqual(broken.split('\n').length);
           }
         }
         expect(({} as { polluted?: unknown }).polluted).toBeUndefined();

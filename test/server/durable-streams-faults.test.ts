@@ -153,7 +153,7 @@ describe('Durable Streams: what it shares with every request', () => {
         return connection.closed();
       };
       /** The content of a response, independent of the order of its headers, without values that differ between responses. */
-      const told = (response: string) => {
+      const comparable = (response: string) => {
         const [head = '', ...rest] = response.split('\r\n\r\n');
         const fields = head.split('\r\n').filter((line) => !/^(Date|X-Request-Id|Keep-Alive):/i.test(line));
         return { fields: fields.map((line) => line.toLowerCase()).sort(), rest };
@@ -169,9 +169,9 @@ describe('Durable Streams: what it shares with every request', () => {
       targets.push('a?offset=x', `open?offset=${offset}`, 'a?offset=', 'a?', '__ds/a?offset=-1', '%2e%2e/a?offset=-1');
       for (const target of targets) {
         const one = `/v1/stream/${target}&live=sse`;
-        const plain = told(await ask(one, 'Connection: close\r\n'));
+        const plain = comparable(await ask(one, 'Connection: close\r\n'));
         // A header that makes node:http serve the request.
-        const other = told(await ask(one, 'Connection: close\r\nX-Any: thing\r\n'));
+        const other = comparable(await ask(one, 'Connection: close\r\nX-Any: thing\r\n'));
         expect([target, plain]).toEqual([target, other]);
       }
     },

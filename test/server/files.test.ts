@@ -201,8 +201,8 @@ describe('the limit of bodies', () => {
   it('contract 70: a file takes no more than the limit, said or not said beforehand', async () => {
     const server = await start({ maxRequestBodyBytes: 1000 });
     const text = 'request body exceeds maximum size of 1000 bytes';
-    const said = await server.call('PUT', '/files?path=/mem/a', { body: Buffer.alloc(1001) });
-    expect([said.status, said.json().error]).toEqual([413, text]);
+    const refused = await server.call('PUT', '/files?path=/mem/a', { body: Buffer.alloc(1001) });
+    expect([refused.status, refused.json().error]).toEqual([413, text]);
     const chunked = await server.call('PUT', '/files?path=/mem/a', {
       body: Buffer.alloc(1001),
       headers: { 'Transfer-Encoding': 'chunked' },

@@ -106,7 +106,7 @@ describe('SIGKILL, and another start on the same port', () => {
   it.each([
     [['--no-retry'], /reset|cut/],
     [['--retry-for', '1s'], /gave up writing .* 0 bytes are written for certain, the next ones may be written in part/],
-  ])('a writer learns that it was cut, and how much is certainly written: %s', async (options, said) => {
+  ])('a writer learns that it was cut, and how much is certainly written: %s', async (options, expectedMessage) => {
     const at = await server();
     const writer = streamfs(at.url, ['write', '--stream', ...options, PATH]);
     await writer.write(pattern(0, 8000));
@@ -114,7 +114,7 @@ describe('SIGKILL, and another start on the same port', () => {
     at.process.kill('SIGKILL');
     const { code, stderr } = await writer.result();
     expect(code).not.toBe(0);
-    expect(stderr).toMatch(said);
+    expect(stderr).toMatch(expectedMessage);
     expect((await runStreamfs(at.url, ['stat', PATH])).code).not.toBe(0);
   });
 });

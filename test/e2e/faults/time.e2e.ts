@@ -110,8 +110,8 @@ describe('contract 105: a time to live of Durable Streams, where the clock is se
     // A fork that has not been accessed since keeps the name of its source in use for another minute at most.
     expect([await status('/fork'), await status('/soon'), await status('/later')]).toEqual([over, over, 200]);
     // The header has the configured ttl, not the remaining one.
-    const told = (await durable(at, 'HEAD', '/later')).headers.get('stream-expires-at');
-    expect(Date.parse(String(told))).toBe(Date.parse(times['/later']!['Stream-Expires-At']!));
+    const expiresAt = (await durable(at, 'HEAD', '/later')).headers.get('stream-expires-at');
+    expect(Date.parse(String(expiresAt))).toBe(Date.parse(times['/later']!['Stream-Expires-At']!));
     // The cursor for caches is always larger than the one before, whatever the clock says.
     const after = await durable(at, 'GET', `/hour?offset=now&live=long-poll&cursor=${before}`);
     expect([after.status, cursorOf(after) > before]).toEqual([204, true]);

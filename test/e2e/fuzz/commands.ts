@@ -312,10 +312,10 @@ function handleOf(who: number, world: World): number {
 }
 
 function sameGeneration(entry: { generation: string | undefined }, response: HttpResponse): void {
-  const told = response.headers['x-stream-generation'] as string;
-  expect(told).toMatch(/^\w+$/);
-  entry.generation ??= told;
-  expect(told).toBe(entry.generation);
+  const actual = response.headers['x-stream-generation'] as string;
+  expect(actual).toMatch(/^\w+$/);
+  entry.generation ??= actual;
+  expect(actual).toBe(entry.generation);
 }
 
 function startOf(one: StartCase, entry: unknown): { start: ReaderStart; query: string } {
@@ -416,27 +416,27 @@ async function playHandleRead(step: Step & { do: 'handle read' }, world: World, 
     return;
   }
   refused(response, undefined, 200);
-  const told = {
+  const actual = {
     offset: Number(response.headers['x-stream-offset']),
     eof: response.headers['x-eof'],
     skipped: Number(response.headers['x-stream-skipped']),
     length: response.body.length,
   };
-  expect(Number(response.headers['x-bytes-read'])).toBe(told.length);
+  expect(Number(response.headers['x-bytes-read'])).toBe(actual.length);
   if (reader === undefined) {
-    expect(told).toEqual({ offset: stream.end, eof: 'false', skipped: 0, length: 0 });
+    expect(actual).toEqual({ offset: stream.end, eof: 'false', skipped: 0, length: 0 });
     return;
   }
   /** Compares some of the bytes from `from` on, at least one. */
   const expectBytes = (from: number, to: number, skipped: number) => {
-    expect(told).toMatchObject({ offset: from, eof: 'false', skipped });
-    expect(told.length).toBeGreaterThan(0);
-    expect(told.length).toBeLessThanOrEqual(Math.min(step.size, to - from));
-    expect(response.body.equals(stream.slice(from, from + told.length))).toBe(true);
+    expect(actual).toMatchObject({ offset: from, eof: 'false', skipped });
+    expect(actual.length).toBeGreaterThan(0);
+    expect(actual.length).toBeLessThanOrEqual(Math.min(step.size, to - from));
+    expect(response.body.equals(stream.slice(from, from + actual.length))).toBe(true);
   };
   if (offset !== undefined) {
     if (offset < stream.end) expectBytes(offset, stream.end, 0);
-    else expect(told).toEqual({ offset, eof: String(stream.ended !== undefined), skipped: 0, length: 0 });
+    else expect(actual).toEqual({ offset, eof: String(stream.ended !== undefined), skipped: 0, length: 0 });
     return;
   }
   for (;;) {
@@ -445,15 +445,15 @@ async function playHandleRead(step: Step & { do: 'handle read' }, world: World, 
     if (record?.type === 'gap') known.skipped += record.to - record.from;
     else if (record?.type === 'data') {
       expectBytes(record.from, record.to, known.skipped);
-      reader.take(told.length);
+      reader.take(actual.length);
       known.skipped = 0;
       return;
     } else if (record?.type === 'end') {
-      expect(told).toEqual({ offset: reader.cursor, eof: 'true', skipped: known.skipped, length: 0 });
+      expect(actual).toEqual({ offset: reader.cursor, eof: 'true', skipped: known.skipped, length: 0 });
       known.skipped = 0;
       return;
     } else if (record === undefined) {
-      expect(told).toEqual({ offset: reader.cursor, eof: 'false', skipped: 0, length: 0 });
+      expect(actual).toEqual({ offset: reader.cursor, eof: 'false', skipped: 0, length: 0 });
       return;
     }
   }

@@ -40,10 +40,10 @@ describe('contract 36: idle streams', () => {
     expect(await names()).toEqual([]);
     expect(limits.get('idle_timeout')).toBe(2);
     // At most one line a second: the rest is reported at the end.
-    const told = () => lines.filter(({ message }) => message === 'stream expired').map(({ facts }) => facts);
-    expect(told()).toHaveLength(1);
+    const expiries = () => lines.filter(({ message }) => message === 'stream expired').map(({ facts }) => facts);
+    expect(expiries()).toHaveLength(1);
     fs.shutdown();
-    expect(told()).toEqual([
+    expect(expiries()).toEqual([
       { stream: '/a', readers: 1, totalWritten: 3 },
       { stream: '/b', readers: 0, totalWritten: 2 },
     ]);
@@ -83,8 +83,8 @@ describe('contract 36: idle streams', () => {
     clock.advance(80_000);
     expect(limits.get('idle_timeout')).toBe(500);
     fs.shutdown();
-    const told = lines.filter(({ message }) => message === 'stream expired');
-    expect(told.map(({ facts }) => facts.count ?? 1)).toEqual([1, 499]);
+    const expiries = lines.filter(({ message }) => message === 'stream expired');
+    expect(expiries.map(({ facts }) => facts.count ?? 1)).toEqual([1, 499]);
   });
 
   it('stay while they are touched, and while a body is on its way into them', async () => {

@@ -41,10 +41,10 @@ describe('contract 106: a log of a mount', () => {
     const app = await startApp({ address: '127.0.0.1:0', config, logger });
     const listing = async () => (await fetch(`${app.url}/api/v1/mounts`)).text();
     await waitFor('the mount to have failed', async () => (await listing()).includes('"failed"'));
-    const told = `${await listing()}${JSON.stringify(logger.lines)}`;
+    const shown = `${await listing()}${JSON.stringify(logger.lines)}`;
     await app.shutdown();
-    expect(told).toContain('"log":"redis://…"');
-    expect(told).not.toContain('cret');
+    expect(shown).toContain('"log":"redis://…"');
+    expect(shown).not.toContain('cret');
   });
 
   it('keeps the streams of each mount under their own names, where no prefix is given', () => {
@@ -72,11 +72,11 @@ describe('contract 106: a log of a mount', () => {
   it.each(['memory://a', 'http://127.0.0.1', '127.0.0.1:6379', 'redis:', 'redis://', 'nats://user:secret@x'])(
     'is refused where it is no address of a log there is, without saying the address: %s',
     (log) => {
-      const told = refusal({ log });
-      expect(told).toMatch(
+      const shown = refusal({ log });
+      expect(shown).toMatch(
         /^log must be an address such as redis:\/\/HOST:PORT or rediss:\/\/HOST:PORT(; in a password.*)?$/,
       );
-      expect(told).not.toContain('secret');
+      expect(shown).not.toContain('secret');
     },
   );
 

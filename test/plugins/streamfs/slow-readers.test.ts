@@ -18,16 +18,16 @@ describe('contract 8: slow readers in the log', () => {
     await lose('/a', '0123456789');
     for (let n = 0; n < 20; n++) await lose(`/many/${n}`, '0123456789');
     await lose('/worst', '0123456789abcdef');
-    const told = () => lines.filter(({ message }) => message === 'readers too slow').map(({ facts }) => facts);
-    expect(told()).toEqual([{ stream: '/streamfs/a', skippedBytes: 6, skippedChunks: 1 }]);
+    const warnings = () => lines.filter(({ message }) => message === 'readers too slow').map(({ facts }) => facts);
+    expect(warnings()).toEqual([{ stream: '/streamfs/a', skippedBytes: 6, skippedChunks: 1 }]);
     vi.advanceTimersByTime(1000);
-    expect(told().slice(1)).toEqual([
+    expect(warnings().slice(1)).toEqual([
       { stream: '/streamfs/worst', streams: 21, skippedBytes: 20 * 6 + 12, skippedChunks: 21 },
     ]);
     vi.advanceTimersByTime(5000);
-    expect(told()).toHaveLength(2);
+    expect(warnings()).toHaveLength(2);
     await lose('/a', '0123456789');
-    expect(told()).toHaveLength(3);
+    expect(warnings()).toHaveLength(3);
   });
 
   it('report the remaining losses when the mount is removed', async () => {

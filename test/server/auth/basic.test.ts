@@ -165,9 +165,9 @@ describe('contract 93: a password that a browser sends by itself', () => {
     { 'upgrade-insecure-requests': '1' },
   ] as Record<string, string>[];
 
-  it.each(OTHERS)('gains a page nothing where it sends %j', async (said) => {
+  it.each(OTHERS)('gains a page nothing where it sends %j', async (sentHeaders) => {
     const { call, mounts, handles, id } = await world();
-    const headers = { ...said, authorization: basic('x', TOKEN) };
+    const headers = { ...sentHeaders, authorization: basic('x', TOKEN) };
     for (const { method, pattern } of ROUTES) {
       if (OPEN.includes(pattern)) continue;
       const target = `${pattern.replace(':id', String(id))}?path=/s/there&stream=true&timeout=0`;
@@ -195,9 +195,9 @@ describe('contract 93: a password that a browser sends by itself', () => {
     { 'sec-fetch-site': 'none', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' },
     { 'sec-fetch-mode': 'cors', 'user-agent': 'node' },
     { 'user-agent': 'Lavf/60.16.100' },
-  ] as Record<string, string>[])('counts where no other page can have asked: %j', async (said) => {
+  ] as Record<string, string>[])('counts where no other page can have asked: %j', async (sentHeaders) => {
     const { call } = await world();
-    const headers = { ...said, authorization: basic('x', TOKEN) };
+    const headers = { ...sentHeaders, authorization: basic('x', TOKEN) };
     expect((await call('GET', '/files?path=/s/there&snapshot=true', { headers })).text).toBe('hello');
   });
 
@@ -211,8 +211,8 @@ describe('contract 93: a password that a browser sends by itself', () => {
     const { call, tokens } = await world();
     const { expires, signature } = tokens.links.sign(tokens.identify(`Bearer ${SIMPLE}`), 'read', '/s/there');
     const link = `/files?path=/s/there&snapshot=true&expires=${expires}&signature=${signature}`;
-    const said = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
-    for (const headers of [said, { ...said, authorization: basic('x', TOKEN) }]) {
+    const sentHeaders = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
+    for (const headers of [sentHeaders, { ...sentHeaders, authorization: basic('x', TOKEN) }]) {
       expect((await call('GET', link, { headers })).text).toBe('hello');
     }
   });

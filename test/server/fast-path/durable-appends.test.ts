@@ -22,14 +22,14 @@ function post(name: string, type: string, body: string | Buffer, more = ''): str
 }
 
 /** The content of a response, independent of the order of its headers, without values that differ between responses. */
-function told(response: string): string[] {
+function comparable(response: string): string[] {
   const [head = '', body = ''] = response.split('\r\n\r\n');
   const left = head.split('\r\n').filter((line) => !/^(Date|X-Request-Id|Stream-Next-Offset):/i.test(line));
   return [...left.sort(), body];
 }
 
 /** The first response to bytes that are sent at once. */
-async function answerTo(port: number, text: string): Promise<string> {
+async function responseTo(port: number, text: string): Promise<string> {
   const one = await connectTo(port);
   one.send(text);
   const response = await one.until('\r\n\r\n');
@@ -119,9 +119,9 @@ describe('an append of Durable Streams that is served directly', () => {
     await created('fork', 'text/plain', { 'Stream-Forked-From': '/v1/stream/held' });
     await call('DELETE', '/api/v1x/held');
     for (const [name, type, body] of cases) {
-      const ours = told(await answerTo(port, post(name, type, body)));
+      const ours = comparable(await responseTo(port, post(name, type, body)));
       // A header that makes node:http serve the request.
-      const theirs = told(await answerTo(port, post(name, type, body, 'X-Any: thing\r\n')));
+      const theirs = comparable(await responseTo(port, post(name, type, body, 'X-Any: thing\r\n')));
       expect([name, type, ours]).toEqual([name, type, theirs]);
     }
     // Both ways have appended.
@@ -191,7 +191,7 @@ describe('an append of Durable Streams that is served directly', () => {
     await call('POST', '/api/v1x/a', { headers, body: 'x'.repeat(64 * KB) });
     const last = call('POST', '/api/v1x/a', { headers: { ...headers, 'Stream-Closed': 'true' }, body: 'last' });
     await waitFor(() => server.seen() === 3);
-    const late = answerTo(port, post('a', 'text/plain', 'late'));
+    const late = responseTo(port, post('a', 'text/plain', 'late'));
     // The outcome of the waiting append is not known yet: node:http has to determine it.
     await waitFor(() => server.seen() === 4);
     let received = '';
@@ -214,7 +214,7 @@ describe('an append of Durable Streams that is served directly', () => {
     await server.call('PUT', '/api/v1x/open/a', { headers: { 'Content-Type': 'text/plain', ...auth('writer') } });
     const status = async (name: string, token: string | undefined) => {
       const more = token === undefined ? '' : `Authorization: Bearer ${token}\r\n`;
-      return (await answerTo(server.port, post(name, 'text/plain', 'x', more))).slice(9, 12);
+      return (await responseTo(server.port, post(name, 'text/plain', 'x', more))).slice(9, 12);
     };
     expect(await status('open/a', 'writer')).toBe('204');
     expect(await status('open/a', 'reader')).toBe('403');

@@ -14,7 +14,7 @@ function request(line: string, headers: string, body = ''): string {
 const APPEND = 'PUT /api/v1/files?path=/s/a';
 const WRITE = 'POST /api/v1/write?path=/s/a';
 
-interface Said {
+interface ParsedResponse {
   status: number;
   headers: string;
   code: string;
@@ -22,7 +22,7 @@ interface Said {
 }
 
 /** Sends bytes, and returns the first response other than 100; the connection is then closed. */
-async function answerTo(server: Running, ...packets: string[]): Promise<Said> {
+async function responseTo(server: Running, ...packets: string[]): Promise<ParsedResponse> {
   const one = await connectTo(server.port);
   one.socket.setNoDelay(true);
   for (const packet of packets) {
@@ -30,14 +30,14 @@ async function answerTo(server: Running, ...packets: string[]): Promise<Said> {
     // Turns of the event loop in which the server, in the same process, reads each packet by itself.
     for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
   }
-  return said(one);
+  return responseOf(one);
 }
 
-async function said(one: Wire): Promise<Said> {
+async function responseOf(one: Wire): Promise<ParsedResponse> {
   const text = await one.until('}\n');
   one.socket.destroy();
   const [head = '', body = ''] = text.slice(text.indexOf('HTTP/1.1')).split('\r\n\r\n');
-  const { code, error } = JSON.parse(body) as Said;
+  const { code, error } = JSON.parse(body) as ParsedResponse;
   return { status: Number(head.slice(9, 12)), headers: head, code, error };
 }
 
@@ -61,7 +61,7 @@ describe('a body that is not framed as HTTP has it', () => {
   ])('contract 72, 73: is answered, wherever its packets are cut: %s', async (_, bytes, status, code) => {
     const server = await start(STREAMS);
     for (let cut = 1; cut <= bytes.length; cut++) {
-      const response = await answerTo(server, bytes.slice(0, cut), ...(cut < bytes.length ? [bytes.slice(cut)] : []));
+      const response = await responseTo(server, bytes.slice(0, cut), ...(cut < bytes.length ? [bytes.slice(cut)] : []));
       expect([cut, response.status, response.code]).toEqual([cut, status, code]);
       expect(response.headers).toContain('X-Content-Type-Options: nosniff');
     }
@@ -70,7 +70,7 @@ describe('a body that is not framed as HTTP has it', () => {
   it('contract 72: keeps what came before the mistake, in one packet with the head or after another request', async () => {
     const server = await start(STREAMS);
     const broken = request(WRITE, CHUNKED, '3\r\nabc\r\nZZ\r\n');
-    expect((await answerTo(server, broken)).error).toContain('3 bytes were written');
+    expect((await responseTo(server, broken)).error).toContain('3 bytes were written');
     const one = await connectTo(server.port);
     one.send(request('GET /api/v1/version', '') + broken);
     expect(await one.closed()).toMatch(/"version"[\s\S]*3 bytes were written/);
@@ -79,7 +79,7 @@ describe('a body that is not framed as HTTP has it', () => {
 
   it('is refused of HTTP/1.0, which has no chunks', async () => {
     const server = await start(STREAMS);
-    const response = await answerTo(server, request(APPEND, CHUNKED, '0\r\n\r\n').replace('HTTP/1.1', 'HTTP/1.0'));
+    const response = await responseTo(server, request(APPEND, CHUNKED, '0\r\n\r\n').replace('HTTP/1.1', 'HTTP/1.0'));
     expect(response).toMatchObject({ status: 400, code: 'BAD_REQUEST' });
   });
 });
@@ -112,9 +112,9 @@ describe('a head that could be read in two ways', () => {
     ['a tunnel', request('CONNECT x:80', '')],
   ])('contract 73: is refused at once: %s', async (_, bytes) => {
     const server = await start(STREAMS);
-    const response = await answerTo(server, bytes);
+    const response = await responseTo(server, bytes);
     expect([response.status, response.code]).toEqual([400, 'BAD_REQUEST']);
-    const byByte = await answerTo(server, ...bytes);
+    const byByte = await responseTo(server, ...bytes);
     expect([byByte.status, byByte.code]).toEqual([400, 'BAD_REQUEST']);
     expect((await server.call('GET', '/stat?path=/s/a')).status).toBe(404);
   });
@@ -125,7 +125,7 @@ describe('a head that could be read in two ways', () => {
     ['a space', 'GET /api/v1/stat?path=/s/a b', '%20'],
   ])('says how a target must be written: %s', async (_, line, hint) => {
     const server = await start(STREAMS);
-    const response = await answerTo(server, request(line, 'Content-Length: 0\r\n'));
+    const response = await responseTo(server, request(line, 'Content-Length: 0\r\n'));
     expect(response).toMatchObject({ status: 400, error: expect.stringContaining(hint) });
   });
 
@@ -333,12 +333,12 @@ describe('input that is not HTTP', () => {
   it('but TLS gets a response that says that this port has none', async () => {
     const server = await start();
     const hello = '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03';
-    expect(await answerTo(server, hello)).toMatchObject({ status: 400, error: expect.stringContaining('TLS') });
+    expect(await responseTo(server, hello)).toMatchObject({ status: 400, error: expect.stringContaining('TLS') });
   });
 
   it('but HTTP/2 gets an error that names the supported version', async () => {
     const server = await start();
-    const response = await answerTo(server, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+    const response = await responseTo(server, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
     expect(response).toMatchObject({ status: 400, error: expect.stringContaining('HTTP/1.1') });
   });
 });

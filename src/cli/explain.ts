@@ -31,13 +31,13 @@ const EXPLANATIONS: Readonly<Record<string, Explain>> = {
     `too many writers at once: ${details.max} are allowed for each stream; --no-retry writes without being counted`,
   STREAM_RECREATED: () => 'the stream was removed and created again meanwhile',
   STREAM_SETTINGS_DIFFER: withHint('leave those options out to use it as it is, or remove it first: streamfs rm'),
-  SETTINGS_NOT_SUPPORTED: () => 'this is not a stream: --ring, --type and the like mean nothing here',
+  SETTINGS_NOT_SUPPORTED: () => 'this is not a stream: --ring, --type and the like do not apply',
   OFFSET_GONE: ({ message, details }) => `${message}: begin with --offset ${details.earliest}, or without --offset`,
   OFFSET_BEYOND_END: ({ message, details }) =>
-    `${message}: nothing more comes; read what is kept without --offset, or from at most --offset ${details.end}`,
+    `${message}: no more bytes will follow; omit --offset to read the retained bytes, or use at most --offset ${details.end}`,
   READER_TOO_SLOW: ({ details }) =>
     `too slow: this reader fell too far behind and was disconnected at offset ${details.offset}; ` +
-    `go on with --offset ${details.offset}, or skip what is too old with --on-lag drop-oldest`,
+    `continue with --offset ${details.offset}, or skip lost bytes with --on-lag drop-oldest`,
   READER_NOT_FOUND: withHint('see streamfs readers'),
   STREAM_NO_DIRECTORIES: withHint('names of streams may contain slashes, so no directory is needed'),
   DIRECTORY_NOT_EMPTY: withHint('add -r to remove it with its contents'),

@@ -95,14 +95,14 @@ describe('errors in the words of the command line', () => {
     expect(code).toBe(EXIT.refused.code);
   });
 
-  it('an offset beyond the end of a stream that has ended says that nothing comes, and which options read what is kept', async () => {
+  it('an offset beyond the end of a stream that has ended says that no bytes will follow, and which options read the retained bytes', async () => {
     const { url } = await realServer();
     await cli(['write', '--stream', '/streamfs/x'], { url, input: '0123456789' }).code;
     await cli(['end', '/streamfs/x'], { url }).code;
     const [message, code] = await failureOf(['cat', '--stream', '--offset', '11', '/streamfs/x'], { url });
     expect(message).toBe(
       'offset 11 is beyond the end: the stream has ended at 10: ' +
-        'nothing more comes; read what is kept without --offset, or from at most --offset 10',
+        'no more bytes will follow; omit --offset to read the retained bytes, or use at most --offset 10',
     );
     expect(code).toBe(EXIT.refused.code);
   });
@@ -150,7 +150,7 @@ describe('errors in the words of the command line', () => {
     const reader = cli(['cat', '--stream', '--on-lag', 'disconnect', '/s/x'], { url });
     expect(await reader.code).toBe(EXIT.refused.code);
     expect(reader.err.text).toMatch(
-      /^streamfs: too slow: .* at offset 3; go on with --offset 3, or .*--on-lag drop-oldest\n$/,
+      /^streamfs: too slow: .* at offset 3; continue with --offset 3, or .*--on-lag drop-oldest\n$/,
     );
   });
 });

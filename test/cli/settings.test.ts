@@ -83,7 +83,7 @@ describe('contract 98: settings of a stream, by the command line', () => {
     const { url } = await realServer();
     const refused = cli(['create', '/memfs/x', '--ring', '1MB'], { url });
     expect(await refused.code).toBe(EXIT.failed.code);
-    expect(refused.err.text).toBe('streamfs: this is not a stream: --ring, --type and the like mean nothing here\n');
+    expect(refused.err.text).toBe('streamfs: this is not a stream: --ring, --type and the like do not apply\n');
     expect(await cli(['create', '/memfs/x'], { url }).code).toBe(0);
   });
 });

@@ -67,14 +67,14 @@ describe('in a pipe', () => {
       'a named pipe',
       (end: string) => `cd "$FOLDER"; mkfifo p; ${end} < p & streamfs cat --stream /streamfs/idle > p; echo "/$?"`,
     ],
-  ])('%s that is closed ends it on a stream where nothing more comes', async (_, line) => {
+  ])('%s that is closed ends it even if the stream gets no more data', async (_, line) => {
     await at.put('/streamfs/idle', 'a\nb\n');
     const child = shell(line('head -n 1'), { FOLDER: folder() });
     expect(await child.result()).toMatchObject({ code: 0, stdout: 'a\n/141\n', stderr: '' });
     await at.untilReaders('/streamfs/idle', 0);
   });
 
-  it('a socket that is closed ends it on a stream where nothing more comes', async () => {
+  it('a socket that is closed ends it even if the stream gets no more data', async () => {
     await at.put('/streamfs/unread', 'a');
     // Node gives a child a socket as its standard output.
     const child = spawn(process.execPath, [MAIN, 'cat', '--stream', '/streamfs/unread'], {

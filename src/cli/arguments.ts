@@ -41,7 +41,7 @@ export const lifetime = parsedWith((text) => {
 
 function integerFrom(text: string, least: number): number {
   const value = parseInteger(text, least);
-  if (value === undefined) throw new Error(`expected a whole number of at least ${least}`);
+  if (value === undefined) throw new Error(`expected a whole number from ${least} to ${Number.MAX_SAFE_INTEGER}`);
   return value;
 }
 

@@ -12,7 +12,7 @@ import { END_WATCH } from './child/constants.ts';
 import { SHELLS } from './completion/scripts.ts';
 import { CommandContext, type GlobalOptions } from './context.ts';
 import { EXAMPLES, type Example } from './examples.ts';
-import { EXIT } from './exit-codes.ts';
+import { EXIT, UsageError } from './exit-codes.ts';
 import { explained } from './explain.ts';
 import type { CliIo, Messages } from './io.ts';
 import { addSettingOptions } from './setting-options.ts';
@@ -300,6 +300,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .configureHelp({ formatHelp: () => `${optionsHelp(program)}\n` })
     .action(run(async () => async (context) => context.print(optionsHelp(program)) as Promise<undefined>));
 
+  program.hook('preAction', (_, command) => requireArguments(command));
   for (const command of program.commands) {
     const examples = EXAMPLES[command.name()];
     if (examples !== undefined) command.addHelpText('after', examplesHelp(examples));
@@ -311,6 +312,19 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
 function onlyPath([first]: readonly unknown[]): string | undefined {
   const [path, ...others] = Array.isArray(first) ? (first as unknown[]) : [first];
   return typeof path === 'string' && others.length === 0 ? path : undefined;
+}
+
+/** Arguments that may be empty: those of another command, and words that are still being typed. */
+const MAY_BE_EMPTY = new Set(['args', 'word']);
+
+/** An empty argument is usually an unset variable of a script. @throws UsageError */
+function requireArguments(command: Command): void {
+  for (const [index, argument] of command.registeredArguments.entries()) {
+    const given: unknown = command.processedArgs[index];
+    const name = argument.name();
+    if (MAY_BE_EMPTY.has(name) || ![given].flat().includes('')) continue;
+    throw new UsageError(`the argument '${name}' is empty`);
+  }
 }
 
 /** The commands in help, manual and reference: without the hidden ones and `help` itself. */

@@ -1,4 +1,5 @@
 import type { FollowOptions, FollowRecord, StreamFSClient } from '../../client/index.ts';
+import { parseInteger } from '../../units/index.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT, ExitError, exitCodeOf, UsageError } from '../exit-codes.ts';
 import { explained } from '../explain.ts';
@@ -56,9 +57,11 @@ function countOf(
   lines: number | undefined,
 ): { paths: readonly string[]; lines: number | undefined } {
   const [first = '', ...paths] = given;
-  if (!/^-\d{1,15}$/.test(first) || lines !== undefined) return { paths: given, lines };
+  if (!/^-\d+$/.test(first) || lines !== undefined) return { paths: given, lines };
   if (paths.length === 0) throw new UsageError("missing required argument 'path'");
-  return { paths, lines: Number(first.slice(1)) };
+  const count = parseInteger(first.slice(1), 0);
+  if (count === undefined) throw new UsageError(`${first} is too large: at most -${Number.MAX_SAFE_INTEGER}`);
+  return { paths, lines: count };
 }
 
 class Tail {

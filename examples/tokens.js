@@ -11,28 +11,33 @@ const client = new StreamFSClient({ url: server });
 const answer = document.getElementById('answer');
 const encoder = new TextEncoder();
 
+/** Keeps a byte order mark, so that the text has as many bytes as were read. */
+const newDecoder = () => new TextDecoder('utf-8', { ignoreBOM: true });
+
 /** Returns the reason for which the stream ended. */
 async function read(known) {
   let { text, offset, generation } = known;
-  let decoder = new TextDecoder();
+  let decoder = newDecoder();
+  /** Bytes of a character that is not complete yet: the decoder has them, the text does not. */
+  let held = 0;
   answer.textContent = text;
   const start = generation === undefined ? {} : { offset, generation, onExpired: 'skip' };
   for await (const record of client.follow(path, { ...start, waitForServer: true })) {
     showState(record);
     if (record.type === 'open') {
       generation = record.generation;
-      offset = record.offset;
-      decoder = new TextDecoder();
     } else if (record.type === 'data') {
       const piece = decoder.decode(record.data, { stream: true });
       text += piece;
       answer.append(piece);
-      // Counts complete characters only: after a reload, reading resumes at the start of an incomplete one.
-      offset += encoder.encode(piece).length;
+      held += record.data.length - encoder.encode(piece).length;
+      // After a reload, reading resumes at the start of an incomplete character.
+      offset = record.offset + record.data.length - held;
       sessionStorage.setItem(KEY, JSON.stringify({ text, offset, generation }));
-    } else if (record.type === 'gap') {
-      offset = record.to;
-    } else if (record.type === 'recreated') {
+    } else if (record.type === 'gap' || record.type === 'recreated') {
+      decoder = newDecoder();
+      held = 0;
+      if (record.type === 'gap') continue;
       text = '';
       answer.textContent = '';
     } else if (record.type === 'end') {

@@ -66,8 +66,16 @@ const EXPLANATIONS: Readonly<Record<string, Explain>> = {
 export async function explained(error: unknown, context: CommandContext, path?: string): Promise<unknown> {
   if (context.signal.aborted || !isFailure(error)) return error;
   const text = await textOf(error, context);
-  const named = path === undefined ? text : withAbsolutePath(text, `/${path.split('/').filter(Boolean).join('/')}`);
+  const named = path === undefined ? text : withAbsolutePath(text, normalised(path));
   return named === error.message ? error : new ExitError(exitOf(error), named, { cause: error });
+}
+
+/** As the server reads it: without empty parts and parts that mean the same directory. */
+function normalised(path: string): string {
+  return `/${path
+    .split('/')
+    .filter((part) => part !== '' && part !== '.')
+    .join('/')}`;
 }
 
 async function textOf(failure: Failure, context: CommandContext): Promise<string> {

@@ -44,14 +44,13 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
 
 /**
  * Commander answers `help` of an unknown command with the whole help and no error. Without the word `help` it reports
- * the unknown command, with a suggestion.
+ * the unknown command, with a suggestion. `help help` is the whole help.
  */
 function withoutUnknownTopic(given: readonly string[], { commands }: Command): readonly string[] {
   const [help, topic] = given;
   const isUnknown =
     help === 'help' &&
     topic !== undefined &&
-    topic !== 'help' &&
     !topic.startsWith('-') &&
     commands.every((command) => command.name() !== topic);
   return isUnknown ? given.slice(1) : given;

@@ -76,6 +76,12 @@ describe('arguments', () => {
     expect(new Set(codes).size).toBe(codes.length);
   });
 
+  it.each([[['help']], [['help', 'help']]])('%j prints the help', async (argv) => {
+    const run = cli(argv);
+    expect(await run.code).toBe(0);
+    expect(run.out()).toMatch(/^Usage: streamfs/);
+  });
+
   it('errors of several lines are as many messages, with nothing in them that a terminal would obey', async () => {
     const server = await fakeServer((_request, response) => {
       response.writeHead(500);

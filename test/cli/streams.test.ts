@@ -13,6 +13,17 @@ async function endOffset(url: string, path: string): Promise<number> {
   return (await new StreamFSClient({ url }).stat(path)).size;
 }
 
+describe('errors of commands', () => {
+  it.each(['/streamfs/none', 'streamfs/none', '//streamfs/./none/'])('name %s by its absolute path', async (path) => {
+    const { url } = await realServer();
+    const run = cli(['stat', path], { url });
+    expect([await run.code, run.err.text]).toEqual([
+      EXIT.notFound.code,
+      'streamfs: stream not found: /streamfs/none\n',
+    ]);
+  });
+});
+
 describe('write and cat', () => {
   it('contract 85: bytes written to a stream come out unchanged, and cat ends with the stream', async () => {
     const { url } = await realServer();

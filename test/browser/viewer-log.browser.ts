@@ -241,7 +241,7 @@ describe.runIf(hasBrowser)('a log in the viewer', () => {
       expect(await page.getByTestId('reading').textContent()).toContain('waiting for another stream with this name');
       expect(await page.getByRole('button', { name: 'Read again' }).count()).toBe(0);
       // It is waited for, not created.
-      await page.waitForResponse((response) => response.status() === 404 && response.url().includes('stream=true'));
+      await page.waitForResponse((response) => response.status() === 404 && response.url().includes('/stat?'));
       await at.put('/streamfs/app', `of life ${life}\n`);
       await page.getByText(`of life ${life}`).waitFor();
       await expect.poll(() => phase(page)).toBe('live');

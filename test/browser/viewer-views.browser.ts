@@ -196,19 +196,61 @@ describe.runIf(hasBrowser)('the views of a stream', () => {
     await page.getByRole('heading', { name: /^Streams/ }).waitFor();
   });
 
-  it('show the next stream of a name in the terminal where one was removed', async () => {
-    const at = await server();
-    await at.put('/streamfs/x', '\x1b[2J\x1b[Hof the first life');
-    const page = await openPage(at, { at: '#/s/streamfs/x', expected: [REFUSED] });
-    const screen = page.frameLocator('iframe').locator('.xterm-rows');
-    await expect.poll(() => screen.textContent()).toContain('of the first life');
-    await at.json('DELETE', '/files?path=/streamfs/x');
-    await expect.poll(() => screen.textContent()).toContain('the stream was removed');
-    await at.put('/streamfs/x', 'of the second life');
-    await expect.poll(() => screen.textContent()).toMatch(/a new stream has this path.*of the second life/);
-    expect(await screen.textContent()).not.toContain('of the first life');
-    await expect.poll(() => phase(page)).toBe('live');
-  });
+  /** What a view shows of a stream with this number, as bytes and as seen. */
+  const GENERATIONS: readonly [
+    view: string,
+    bytes: (number: number) => string | Uint8Array,
+    shown: (page: Page) => Promise<string>,
+    seen: (number: number) => string,
+  ][] = [
+    ['log', (number) => `of stream ${number}\n`, (page) => textOf(page, 'log'), (number) => `of stream ${number}`],
+    ['json', (number) => `{"stream":${number}}`, (page) => textOf(page, 'log'), (number) => `"stream": ${number}`],
+    ['hex', (number) => `of stream ${number}`, (page) => textOf(page, 'hex'), (number) => `of stream ${number}`],
+    [
+      'terminal',
+      (number) => `${number === 1 ? '\x1b[2J\x1b[H' : ''}of stream ${number}`,
+      (page) => page.frameLocator('iframe').locator('.xterm-rows').innerText(),
+      (number) => `of stream ${number}`,
+    ],
+    [
+      'image',
+      (number) => png(10 * number, 10),
+      (page) => page.locator('.picture').innerText(),
+      (number) => `${10 * number} × 10`,
+    ],
+  ];
+  const textOf = (page: Page, list: string) => page.getByTestId(list).innerText();
+
+  it.each(GENERATIONS.flatMap((each) => (['removed', 'ended'] as const).map((how) => [how, ...each] as const)))(
+    'go on by themselves with the next stream of a name where one was %s, and say so: %s',
+    async (how, view, bytes, shown, seen) => {
+      const at = await server();
+      await at.put('/streamfs/x', bytes(1));
+      const page = await openPage(at, { at: `#/s/streamfs/x?view=${view}&offset=0`, expected: [REFUSED] });
+      await expect.poll(() => shown(page)).toContain(seen(1));
+      for (const number of [2, 3]) {
+        if (how === 'ended') {
+          await at.json('POST', '/end?path=/streamfs/x');
+          await expect.poll(() => phase(page)).toBe('ended');
+          await at.json('DELETE', '/files?path=/streamfs/x');
+        } else {
+          await at.json('DELETE', '/files?path=/streamfs/x');
+          await expect.poll(() => phase(page)).toBe('gone');
+        }
+        expect(await page.getByRole('button', { name: 'Read again' }).count()).toBe(0);
+        await at.put('/streamfs/x', bytes(number));
+        await expect.poll(() => shown(page)).toContain(seen(number));
+        await expect.poll(() => phase(page)).toBe('live');
+        expect(await page.getByTestId('new-generation').textContent()).toContain('new stream since');
+        // What is still shown of the previous stream comes before a mark.
+        const all = await shown(page);
+        if (view !== 'image') expect(all).toContain('a new stream has this path');
+        const [old = '', current = ''] = all.split(/a new stream has this path.*(?![\s\S]*a new stream has this path)/);
+        if (view !== 'image') expect(old).not.toContain(seen(number));
+        expect(view === 'image' ? all : current).not.toContain(seen(number - 1));
+      }
+    },
+  );
 
   it('hold a stream back that is faster than the terminal', async () => {
     const at = await server({ streamfs: { ring_buffer_size: '16MB', channel_buffer_size: '16MB' } });

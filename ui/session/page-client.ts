@@ -60,6 +60,11 @@ export class PageClient {
     return address.href;
   }
 
+  /** Makes the next `addressOf` create a new link: a server that has restarted may not accept the previous one. */
+  forgetLink(path: string): void {
+    this.#links.delete(path);
+  }
+
   async #readable(path: string): Promise<string> {
     if (token.peek() === undefined) return this.#unsigned(path);
     const known = this.#links.get(path);

@@ -15,18 +15,11 @@ import { HexView } from './hex/hex-view.tsx';
 import { ImageView } from './image/image-view.tsx';
 import { LogView } from './log/log-view.tsx';
 import { MediaView } from './media/media-view.tsx';
-import type { Source } from './source.ts';
+import type { FoundFacts, Source } from './source.ts';
 import { TerminalView } from './terminal/terminal-view.tsx';
-import { parseViewState, type ViewName, type ViewState, viewStateQuery } from './view-state.ts';
+import { parseViewState, type Start, type ViewName, type ViewState, viewStateQuery } from './view-state.ts';
 import { ViewerHead } from './viewer-head.tsx';
 import './viewer.css';
-
-/** Facts about the stream that are determined before it is read. */
-interface Found {
-  /** The declared content type. */
-  type: string | undefined;
-  sniffed: Sniffed | undefined;
-}
 
 export interface ViewerProps {
   path: string;
@@ -38,17 +31,20 @@ export interface ViewerProps {
 
 export function Viewer({ actions, client, heading, path }: ViewerProps) {
   const state = parseViewState(here.value.state, isNarrow.value);
-  const [found, setFound] = useState<Found>();
+  const [found, setFound] = useState<FoundFacts>();
   const [attempt, setAttempt] = useState({ number: 0, create: false });
   const reading = useMemo<Signal<Signal<ReadingFacts> | undefined>>(() => signal(undefined), []);
+  /** When the next generation of the path began to be shown, and the start that was requested of the previous one. */
+  const [next, setNext] = useState<{ since: number; start: Start }>();
   const mayAsk = client.link.value?.path !== path || token.peek() !== undefined;
 
   useEffect(() => {
     const leaving = new AbortController();
     setFound(undefined);
+    setNext(undefined);
     inspectStream(client, path, mayAsk, leaving.signal).then(
       (each) => leaving.signal.aborted || setFound(each),
-      () => leaving.signal.aborted || setFound({ type: undefined, sniffed: undefined }),
+      () => leaving.signal.aborted || setFound(NOTHING_FOUND),
     );
     return () => leaving.abort();
   }, [client, path, attempt.number]);
@@ -62,15 +58,27 @@ export function Viewer({ actions, client, heading, path }: ViewerProps) {
     setFound((known) => (known?.sniffed === undefined ? { type: known?.type, sniffed: sniff(bytes) } : known));
   }, []);
 
+  const onNextGeneration = useCallback(async () => {
+    setNext({ since: Date.now(), start: parseViewState(here.peek().state, false).start });
+    const facts = await inspectStream(client, path, mayAsk, new AbortController().signal).catch(() => NOTHING_FOUND);
+    // An empty stream of an unknown type stays in the current view.
+    if (facts.type !== undefined || facts.sniffed !== undefined) setFound(facts);
+    return facts;
+  }, [client, path, mayAsk]);
+
   const auto = found === undefined ? undefined : viewFor(found.type, found.sniffed ?? sniff(NO_BYTES));
   const view = state.view ?? auto;
+  // A change of start or view begins a new read.
+  const startKey = JSON.stringify(state.start);
+  const key = `${view} ${startKey} ${attempt.number}`;
+  // An offset of the previous generation means nothing in the next one, which is shown from its beginning.
+  const isNext = next !== undefined && JSON.stringify(next.start) === startKey;
+  const start: Start = isNext ? { type: 'earliest' } : state.start;
   const source: Source | undefined =
     found === undefined
       ? undefined
-      : { client, path, type: found.type, start: state.start, mayAsk, create: attempt.create, reading };
-  // A change of start or view begins a new read.
-  const key = `${view} ${JSON.stringify(state.start)} ${attempt.number}`;
-  const refused = reading.value?.value.phase;
+      : { client, path, type: found.type, start, mayAsk, create: attempt.create, reading, onNextGeneration };
+  const phase = reading.value?.value.phase;
   return (
     <section class="viewer fill" aria-label={`Stream ${path}`}>
       <ViewerHead
@@ -82,13 +90,13 @@ export function Viewer({ actions, client, heading, path }: ViewerProps) {
         auto={auto}
         change={change}
       />
-      <ConnectionLine reading={reading} />
-      {refused?.kind === 'refused' || refused?.kind === 'ended' ? (
+      <ConnectionLine reading={reading} newSince={isNext ? next.since : undefined} />
+      {phase?.kind === 'refused' || (phase?.kind === 'ended' && phase.isLast === true) ? (
         <div class="again">
           <button type="button" onClick={() => setAttempt({ number: attempt.number + 1, create: attempt.create })}>
             Read again
           </button>
-          {refused.kind === 'refused' && isNotFound(refused) ? (
+          {phase.kind === 'refused' && isNotFound(phase) ? (
             <button type="button" onClick={() => setAttempt({ number: attempt.number + 1, create: true })}>
               Create it and wait
             </button>
@@ -115,6 +123,7 @@ export function Viewer({ actions, client, heading, path }: ViewerProps) {
 }
 
 const NO_BYTES = new Uint8Array(0);
+const NOTHING_FOUND: FoundFacts = { type: undefined, sniffed: undefined };
 
 interface ViewProps {
   view: ViewName;
@@ -155,7 +164,12 @@ function laidOut<T extends Partial<ViewState>>(state: T): T {
 }
 
 /** The declared type, and the format detected from the bytes if there is none. */
-async function inspectStream(client: PageClient, path: string, mayAsk: boolean, signal: AbortSignal): Promise<Found> {
+async function inspectStream(
+  client: PageClient,
+  path: string,
+  mayAsk: boolean,
+  signal: AbortSignal,
+): Promise<FoundFacts> {
   let type: string | undefined;
   let declared: Sniffed | undefined;
   if (mayAsk) {

@@ -34,7 +34,7 @@ describe('bytes in rows of sixteen or eight', () => {
           let seenGaps = 0;
           for (let row = rows.first; row < rows.end; row++) {
             const found = rows.at(row)!;
-            if (found.type === 'gap') {
+            if (found.type !== 'bytes') {
               seenGaps += 1;
               continue;
             }
@@ -49,6 +49,19 @@ describe('bytes in rows of sixteen or eight', () => {
         },
       ),
     );
+  });
+
+  it('are replaced by a mark when a new stream has their path, and begin again after it', () => {
+    const rows = new HexRows();
+    rows.append(100, new Uint8Array(40));
+    const { end } = rows;
+    rows.restart(140);
+    expect([rows.first, rows.end, rows.bytes]).toEqual([end, end + 1, 0]);
+    expect(rows.at(rows.first)).toEqual({ type: 'recreated', lastOffset: 140 });
+    rows.append(0, Uint8Array.of(1, 2, 3));
+    expect(rows.at(rows.first + 1)).toMatchObject({ offset: 0, column: 0, bytes: Uint8Array.of(1, 2, 3) });
+    rows.append(50, Uint8Array.of(9));
+    expect(rows.at(rows.first + 2)).toEqual({ type: 'gap', from: 3, to: 50 });
   });
 
   it.each([8, 16] as const)('are kept up to a limit: the oldest go, and rows of %i keep their numbers', (rowBytes) => {

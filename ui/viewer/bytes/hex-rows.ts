@@ -1,6 +1,6 @@
 /**
  * Bytes as rows of sixteen, or of eight if no more fit, at their offsets in the stream. Up to a number of bytes is
- * kept; older bytes are dropped. A gap between bytes is a separate row.
+ * kept; older bytes are dropped. A gap between bytes is a separate row, and so is the beginning of a new generation.
  */
 export const HEX_ROW_BYTES = { wide: 16, narrow: 8 } as const;
 export type HexRowBytes = (typeof HEX_ROW_BYTES)[keyof typeof HEX_ROW_BYTES];
@@ -11,7 +11,13 @@ const BLOCK_BYTES = 64 * 1024;
 
 export type HexRow =
   /** `bytes` begin at `column` of the row, whose first column is at `offset`. */
-  { type: 'bytes'; offset: number; column: number; bytes: Uint8Array } | { type: 'gap'; from: number; to: number };
+  { type: 'bytes'; offset: number; column: number; bytes: Uint8Array } | Mark;
+
+/** A row between bytes. */
+type Mark =
+  | { type: 'gap'; from: number; to: number }
+  /** The following bytes belong to the next generation of the path. */
+  | { type: 'recreated'; lastOffset: number };
 
 /** Contiguous bytes. */
 interface Part {
@@ -20,9 +26,9 @@ interface Part {
   /** Blocks of 64 KiB; the first begins at a multiple of every supported row length. */
   base: number;
   blocks: Uint8Array[];
-  /** The number of its first row, and the gap before it, which is a row. */
+  /** The number of its first row, and the mark before its bytes, which is a row. */
   firstRow: number;
-  gap: { from: number; to: number } | undefined;
+  mark: Mark | undefined;
 }
 
 export class HexRows {
@@ -69,10 +75,8 @@ export class HexRows {
     if (data.length === 0) return;
     let last = this.#parts.at(-1);
     if (last === undefined || last.to !== offset) {
-      const gap = last !== undefined && offset > last.to ? { from: last.to, to: offset } : undefined;
-      const firstRow = this.end;
-      last = { from: offset, to: offset, base: offset - (offset % HEX_ROW_BYTES.wide), blocks: [], firstRow, gap };
-      this.#parts.push(last);
+      const isGap = last !== undefined && offset > last.to;
+      last = this.#begin(offset, isGap ? { type: 'gap', from: last!.to, to: offset } : undefined);
     }
     this.#bytes += data.length;
     for (let rest = data; rest.length > 0; ) {
@@ -87,19 +91,27 @@ export class HexRows {
     this.#drop();
   }
 
-  /** A new stream: its rows follow the existing ones, and its offsets start again. */
-  restart(): void {
+  /** The next generation of the path: a mark replaces all rows, and offsets start again. */
+  restart(lastOffset: number): void {
     this.#first = this.end;
     this.#parts.length = 0;
     this.#bytes = 0;
+    this.#begin(0, { type: 'recreated', lastOffset });
+  }
+
+  #begin(from: number, mark: Mark | undefined): Part {
+    const base = from - (from % HEX_ROW_BYTES.wide);
+    const part: Part = { from, to: from, base, blocks: [], firstRow: this.end, mark };
+    this.#parts.push(part);
+    return part;
   }
 
   at(row: number): HexRow | undefined {
     const part = this.#parts.findLast(({ firstRow }) => firstRow <= row);
     if (part === undefined || row < this.#first || row >= part.firstRow + this.#rowsOf(part)) return undefined;
     let index = row - part.firstRow;
-    if (part.gap !== undefined) {
-      if (index === 0) return { type: 'gap', ...part.gap };
+    if (part.mark !== undefined) {
+      if (index === 0) return part.mark;
       index -= 1;
     }
     const offset = part.from - (part.from % this.#rowBytes) + index * this.#rowBytes;
@@ -118,7 +130,7 @@ export class HexRows {
     if (part === undefined) return this.#first;
     const aligned = part.from - (part.from % this.#rowBytes);
     const index = Math.floor((Math.min(offset, part.to - 1) - aligned) / this.#rowBytes);
-    return part.firstRow + index + (part.gap === undefined ? 0 : 1);
+    return part.firstRow + index + (part.mark === undefined ? 0 : 1);
   }
 
   /** Drops whole blocks from the front. */
@@ -136,16 +148,16 @@ export class HexRows {
       part.base += BLOCK_BYTES;
       this.#bytes -= part.base - part.from;
       part.firstRow += Math.ceil((part.base - (part.from - (part.from % this.#rowBytes))) / this.#rowBytes);
-      if (part.gap !== undefined) part.firstRow += 1;
-      part.gap = undefined;
+      if (part.mark !== undefined) part.firstRow += 1;
+      part.mark = undefined;
       part.from = part.base;
       this.#first = part.firstRow;
     }
   }
 
-  #rowsOf({ from, gap, to }: Part): number {
+  #rowsOf({ from, mark, to }: Part): number {
     const aligned = from - (from % this.#rowBytes);
-    return Math.ceil((to - aligned) / this.#rowBytes) + (gap === undefined ? 0 : 1);
+    return Math.ceil((to - aligned) / this.#rowBytes) + (mark === undefined ? 0 : 1);
   }
 }
 

@@ -15,7 +15,10 @@ function textFor(facts: ReadingFacts | undefined): string | undefined {
       ? 'Nothing has been written yet. New data appears here.'
       : 'Nothing has arrived yet. Data written from now on appears here.';
   }
-  if (phase.kind === 'ended') return 'It has ended, and there is no data to show.';
+  if (phase.kind === 'ended') {
+    const next = phase.isLast === true ? '' : ' A new stream with this name will appear here.';
+    return `It has ended, and there is no data to show.${next}`;
+  }
   if (phase.kind === 'gone') return 'It was removed. A new stream with this name will appear here.';
   if (phase.kind === 'refused' && isNotFound(phase)) {
     return 'There is no stream with this name. It may have been removed, or not been created yet.';

@@ -1,12 +1,13 @@
 /**
- * One read of a stream, from its first connection to its end, and its current state. If the stream is removed, it
- * continues with the next stream of the same name. Records are passed to a sink one at a time: a slow sink delays the
- * next record, and through backpressure the server.
+ * One read of a stream, from its first connection to its end, and its current state. When the stream has ended or was
+ * removed, the session waits for the next generation at its path and continues with that. Records are passed to a sink
+ * one at a time: a slow sink delays the next record, and through backpressure the server.
  */
 import { signal } from '@preact/signals';
 import { type FollowOptions, type FollowRecord, isClientError } from '../../../src/client/index.ts';
 import type { PageClient } from '../../session/page-client.ts';
 import { type GoneReason, NOT_FOUND_CODES, type Phase, type ReadingFacts } from './reading.ts';
+import { isTransient, streamStatus } from './stream-status.ts';
 
 export interface RecordSink {
   /** Returns a promise if the next record must wait. */
@@ -24,8 +25,11 @@ const WORK_MS = 10;
 
 const ASK_FOR_END_MS = 2000;
 
-/** How often a new stream is looked for after one was removed. */
-const NEXT_STREAM_POLL_MS = 1000;
+/** How often the next generation is looked for after a stream has ended or was removed. */
+export const NEXT_GENERATION_POLL_MS = 1000;
+
+/** Why a stream has no more bytes: it still exists after `ended`. */
+type OverReason = GoneReason | 'ended';
 
 const TICK_MS = 250;
 
@@ -38,6 +42,8 @@ export interface SessionOptions {
   mayAsk: boolean;
   /** Whether a missing stream is created, and waited for. */
   create: boolean;
+  /** Called when the read continues with the next generation of the path. */
+  onNextGeneration: () => void;
 }
 
 export class ReadingSession {
@@ -78,8 +84,8 @@ export class ReadingSession {
   async #run(): Promise<void> {
     const { create, start } = this.#options;
     try {
-      let gone = await this.#follow({ ...start, create });
-      while (gone !== undefined && !this.#leaving.signal.aborted) gone = await this.#followNext(gone);
+      let over = await this.#follow({ ...start, create });
+      while (over !== undefined && !this.#leaving.signal.aborted) over = await this.#followNext(over);
     } catch (error) {
       if (this.#leaving.signal.aborted) return;
       const why = error instanceof Error ? error.message : String(error);
@@ -87,8 +93,8 @@ export class ReadingSession {
     }
   }
 
-  /** @returns why its stream no longer exists; undefined if it ended in another way */
-  async #follow(start: FollowOptions, previous?: string): Promise<GoneReason | undefined> {
+  /** @returns why the stream is over; undefined if no next generation can be expected */
+  async #follow(start: FollowOptions, previous?: string): Promise<OverReason | undefined> {
     const records = this.#options.client.api.follow(this.#options.path, {
       ...start,
       heartbeat: HEARTBEAT_MS,
@@ -117,21 +123,32 @@ export class ReadingSession {
         worked = performance.now();
       }
       if (this.#leaving.signal.aborted) return undefined;
-      if (record.type === 'end' && isGone(record.reason)) return record.reason;
+      if (record.type === 'end') return this.#overReason(record.reason);
     }
   }
 
-  /** Waits for a new stream with the name of one that is gone, and reads all of it. */
-  async #followNext(gone: GoneReason): Promise<GoneReason | undefined> {
-    await new Promise((resolve) => setTimeout(resolve, NEXT_STREAM_POLL_MS));
-    if (document.hidden || this.#leaving.signal.aborted) return gone;
+  #overReason(reason: string): OverReason | undefined {
+    if (isGone(reason)) return reason;
+    // A file that is not a stream has no generation.
+    return reason === 'ended' && this.#generation !== undefined ? reason : undefined;
+  }
+
+  /** Checks once for the next generation, and reads all of it. */
+  async #followNext(over: OverReason): Promise<OverReason | undefined> {
+    await new Promise((resolve) => setTimeout(resolve, NEXT_GENERATION_POLL_MS));
+    if (document.hidden || this.#leaving.signal.aborted) return over;
+    const { client, mayAsk, path } = this.#options;
+    const phase = this.#phase;
     try {
+      const status = await streamStatus(client, path, mayAsk);
+      if (status?.generation === undefined || status.generation === this.#generation) return over;
       return await this.#follow({ from: 'earliest', create: false }, this.#generation ?? '');
     } catch (error) {
-      if (!isClientError(error) || !NOT_FOUND_CODES.includes(error.code)) throw error;
-      // The server may have been unreachable meanwhile.
-      this.#become({ kind: 'gone', reason: gone });
-      return gone;
+      if (!isClientError(error)) throw error;
+      // The server is unreachable or busy, or the next stream was removed before it could be read.
+      if (!isTransient(error) && !NOT_FOUND_CODES.includes(error.code)) throw error;
+      this.#become(phase);
+      return over;
     }
   }
 
@@ -173,11 +190,15 @@ export class ReadingSession {
         break;
       case 'recreated':
         this.#streamEnd = undefined;
+        this.#options.onNextGeneration();
         return;
       case 'end':
         this.#offset = record.offset;
         if (isGone(record.reason)) this.#become({ kind: 'gone', reason: record.reason });
-        else this.#become({ kind: 'ended', reason: record.reason, status: record.status });
+        else {
+          const isLast = this.#overReason(record.reason) === undefined;
+          this.#become({ kind: 'ended', reason: record.reason, status: record.status, isLast });
+        }
         break;
     }
   }

@@ -3,7 +3,7 @@
  * the stream. Silence never counts as a live connection.
  *
  *     connecting ──open──► history ──caught-up──► live ──cut──► reconnecting ──open──► history …
- *         └──refused                                └──end──► ended, or gone ──another──► history …
+ *         └──refused                         └──end──► ended, or gone ──next generation──► history …
  */
 
 /** Why a stream no longer exists. */
@@ -17,7 +17,8 @@ export type Phase =
   | { kind: 'playing' }
   | { kind: 'buffering' }
   | { kind: 'reconnecting'; until: number; attempt: number; why: string }
-  | { kind: 'ended'; reason: string; status?: string | undefined }
+  /** `isLast`: no next generation is awaited, because it is not a stream. */
+  | { kind: 'ended'; reason: string; status?: string | undefined; isLast?: boolean }
   /** Its stream no longer exists; a new one with its name is awaited. */
   | { kind: 'gone'; reason: GoneReason }
   | { kind: 'refused'; why: string; code: string };

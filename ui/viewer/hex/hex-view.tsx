@@ -5,12 +5,15 @@ import { HEX_ROW_BYTES, HexRows, hexText } from '../bytes/hex-rows.ts';
 import { EmptyState } from '../connection/empty-state.tsx';
 import type { RecordSink } from '../connection/reading-session.ts';
 import { type ListContent, VirtualList } from '../list/virtual-list.ts';
-import { gapText } from '../log/row-text.ts';
+import { gapText, noticeText } from '../log/row-text.ts';
 import { type Source, useReading } from '../source.ts';
 import { listenToViewKeys } from '../view-keys.ts';
 
 /** As in viewer.css. */
 const ROW_PX = 18;
+
+/** How often the line below the list is updated. */
+const STATUS_INTERVAL_MS = 250;
 
 /** Width of an offset, sixteen bytes and their characters, with the spaces between them. */
 const WIDE_COLUMNS = 76;
@@ -44,16 +47,23 @@ class HexContent implements ListContent {
 
   keyOf(row: number): unknown {
     const found = this.rows.at(row);
-    return found?.type === 'bytes' ? `${this.rows.rowBytes} ${found.bytes.length}` : 'gap';
+    return found?.type === 'bytes' ? `${this.rows.rowBytes} ${found.bytes.length}` : found?.type;
   }
 
   draw(element: HTMLElement, row: number): void {
     const found = this.rows.at(row);
     element.setAttribute('role', 'listitem');
-    element.className = found?.type === 'gap' ? 'row gap' : 'row';
+    element.className = 'row';
+    delete element.dataset.offset;
     if (found === undefined) return;
     if (found.type === 'gap') {
+      element.classList.add('gap');
       element.textContent = gapText({ ...found, chunks: 0 });
+      return;
+    }
+    if (found.type === 'recreated') {
+      element.classList.add('notice', 'recreated');
+      element.textContent = noticeText(found);
       return;
     }
     const { characters, hex } = hexText(found.column, found.bytes, this.rows.rowBytes);
@@ -68,11 +78,12 @@ export function HexView({ source }: { source: Source }) {
   const content = useMemo(() => new HexContent(), []);
   const [isFollowing, setFollowing] = useState(true);
   const [kept, setKept] = useState(0);
+  const [isEmpty, setEmpty] = useState(true);
   const sink = useMemo<RecordSink>(
     () => ({
       take(record) {
         if (record.type === 'data') content.rows.append(record.offset, record.data);
-        else if (record.type === 'recreated') content.rows.restart();
+        else if (record.type === 'recreated') content.rows.restart(record.lastOffset);
         list.current?.refresh();
         return undefined;
       },
@@ -87,7 +98,10 @@ export function HexView({ source }: { source: Source }) {
     list.current = made;
     const fitting = new ResizeObserver(() => fitRow(made, content.rows));
     fitting.observe(made.element);
-    const ticking = setInterval(() => setKept(content.rows.bytes), 250);
+    const ticking = setInterval(() => {
+      setKept(content.rows.bytes);
+      setEmpty(content.rows.end === content.rows.first);
+    }, STATUS_INTERVAL_MS);
     const unlisten = listenToViewKeys({
       g: () => made.scrollTo(content.first),
       G: () => made.setFollowing(true),
@@ -105,7 +119,7 @@ export function HexView({ source }: { source: Source }) {
     <>
       <div class="log-frame">
         <div ref={box} class="list hex" data-testid="hex" />
-        {kept === 0 ? <EmptyState reading={source.reading} /> : null}
+        {isEmpty ? <EmptyState reading={source.reading} /> : null}
         {isFollowing ? null : (
           <button type="button" class="pill" data-testid="pill" onClick={() => list.current?.setFollowing(true)}>
             To the end <span aria-hidden="true">↓</span>

@@ -28,7 +28,8 @@ export function ImageView({ change, source }: { source: Source; change: (change:
   /** Nothing has arrived yet. */
   const [isEmpty, setEmpty] = useState(true);
   const sink = useMemo<RecordSink & { stop(): void }>(() => {
-    const splitter = new ImageSplitter();
+    let splitter = new ImageSplitter();
+    let generation = 0;
     let found = 0;
     let latest: FoundImage | undefined;
     let address: string | undefined;
@@ -37,6 +38,7 @@ export function ImageView({ change, source }: { source: Source; change: (change:
       isDrawing = true;
       while (latest !== undefined) {
         const { bytes, type } = latest;
+        const [number, drawn] = [found, generation];
         latest = undefined;
         const next = URL.createObjectURL(new Blob([bytes as Uint8Array<ArrayBuffer>], { type }));
         const loading = new Image();
@@ -45,12 +47,17 @@ export function ImageView({ change, source }: { source: Source; change: (change:
           await loading.decode();
           const element = image.current;
           if (element === null) break;
+          // Of the previous generation.
+          if (drawn !== generation) {
+            URL.revokeObjectURL(next);
+            continue;
+          }
           element.src = next;
           if (address !== undefined) URL.revokeObjectURL(address);
           address = next;
           setProblem(undefined);
           setShown({
-            count: found,
+            count: number,
             bytes: bytes.length,
             type,
             width: loading.naturalWidth,
@@ -58,13 +65,22 @@ export function ImageView({ change, source }: { source: Source; change: (change:
           });
         } catch {
           URL.revokeObjectURL(next);
-          setProblem('A picture could not be decoded.');
+          if (drawn === generation) setProblem('A picture could not be decoded.');
         }
       }
       isDrawing = false;
     };
     return {
       take(record) {
+        if (record.type === 'recreated') {
+          generation += 1;
+          splitter = new ImageSplitter();
+          found = 0;
+          latest = undefined;
+          setShown(undefined);
+          setProblem(undefined);
+          setEmpty(true);
+        }
         if (record.type !== 'data') return undefined;
         setEmpty(false);
         for (const picture of splitter.push(record.offset, record.data)) {

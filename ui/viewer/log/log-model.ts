@@ -48,8 +48,8 @@ export class LogModel implements RecordSink {
         this.#flush();
         this.#splitter.reset();
         this.#isBegun = false;
-        const { generation, lastOffset } = record;
-        this.store.push({ kind: 'notice', notice: { type: 'recreated', lastOffset, generation }, receivedAt });
+        const { lastOffset } = record;
+        this.store.push({ kind: 'notice', notice: { type: 'recreated', lastOffset }, receivedAt });
         break;
       }
       case 'end': {

@@ -19,12 +19,19 @@ const FEW_SECONDS_OF_VIDEO = '1MB';
 /** Formats that a player can start at any point: a few seconds of data are enough for them. */
 const WITHOUT_HEADER = new Set(['audio/mpeg', 'audio/aac', 'audio/aacp', 'video/mp2t']);
 
-/** @param isAgain restart at the live end, wherever playback began before */
+/** A restart at the live end begins this long before it, if the bit rate is known. */
+const LIVE_END_SECONDS = 4;
+const LIVE_END_BYTES = { least: 32 * 1024, most: 8 * 1024 * 1024 } as const;
+
+/**
+ * @param start undefined: at the live end
+ * @param bytesPerSecond the measured rate of the stream; undefined if unknown
+ */
 export function mediaPlan(
   declared: string | undefined,
   sniffed: Sniffed | undefined,
-  start: Start,
-  isAgain = false,
+  start: Start | undefined,
+  bytesPerSecond?: number,
 ): MediaPlan {
   const isDeclared = /^(?:audio|video)\//i.test(declared ?? '');
   const type = isDeclared ? declared! : sniffed !== undefined && 'type' in sniffed ? sniffed.type : 'video/mp4';
@@ -32,8 +39,17 @@ export function mediaPlan(
   return {
     isSound: essence.startsWith('audio/'),
     isTransportStream: essence === 'video/mp2t',
-    parameters: { stream: true, ...(isAgain ? { last: fewSeconds(essence) } : startParameters(essence, start)) },
+    parameters: {
+      stream: true,
+      ...(start === undefined ? { last: liveEnd(essence, bytesPerSecond) } : startParameters(essence, start)),
+    },
   };
+}
+
+function liveEnd(essence: string, bytesPerSecond: number | undefined): string | number {
+  if (bytesPerSecond === undefined) return fewSeconds(essence);
+  const { least, most } = LIVE_END_BYTES;
+  return Math.min(most, Math.max(least, Math.ceil(bytesPerSecond * LIVE_END_SECONDS)));
 }
 
 function fewSeconds(essence: string): string {

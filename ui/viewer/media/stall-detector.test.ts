@@ -22,6 +22,13 @@ describe('a player that stands still', () => {
     expect(checks([{ time: 0.5, received: 7 }, ...still(50, () => ({ time: 0.5, received: 7 }))])).not.toContain(true);
   });
 
+  it('is restarted if bytes are written for four seconds, and none arrive', () => {
+    const growing = checks([{ time: 0.5 }, ...still(10, (n) => ({ time: 0.5, written: n < 2 ? undefined : 100 * n }))]);
+    expect(growing.indexOf(true)).toBe(8);
+    // What was written before is not a reason.
+    expect(checks([{ time: 0.5 }, ...still(50, () => ({ time: 0.5, written: 700 }))])).not.toContain(true);
+  });
+
   it('is restarted at once when it has failed, but not while its time advances', () => {
     expect(checks([{ time: 0.5 }, { time: 0.5, hasFailed: true }]).at(-1)).toBe(true);
     const stops = checks([

@@ -3,7 +3,8 @@ import mpegts from 'mpegts.js';
 
 export interface TransportStreamEvents {
   onReceived: () => void;
-  onFailure: (why: string) => void;
+  /** `isCut`: the connection broke. */
+  onFailure: (why: string, isCut: boolean) => void;
 }
 
 /** Returns a function that stops it. */
@@ -23,7 +24,10 @@ export function playTransportStream(
       autoCleanupSourceBuffer: true,
     },
   );
-  player.on(mpegts.Events.ERROR, (type: string, detail: string) => onFailure(`${type}: ${detail}`));
+  player.on(mpegts.Events.ERROR, (type: string, detail: string) => {
+    const isAnswer = detail === mpegts.ErrorDetails.NETWORK_STATUS_CODE_INVALID;
+    onFailure(`${type}: ${detail}`, type === mpegts.ErrorTypes.NETWORK_ERROR && !isAnswer);
+  });
   player.on(mpegts.Events.STATISTICS_INFO, ({ speed }: { speed?: number | undefined }) => {
     if (speed !== undefined && speed > 0) onReceived();
   });

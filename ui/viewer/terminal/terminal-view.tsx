@@ -137,6 +137,7 @@ class TerminalLink implements RecordSink {
         this.#isBegun = true;
         return;
       case 'recreated':
+        this.#isBegun = false;
         this.send({ type: 'reset' });
         this.#note(record);
         return;

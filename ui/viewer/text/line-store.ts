@@ -90,16 +90,6 @@ export class LineStore {
       this.#head = 0;
     }
   }
-
-  /** Drops all rows; numbering continues. */
-  clear(): void {
-    this.#base = this.end;
-    this.#rows = [];
-    this.#head = 0;
-    this.#bytes = 0;
-    this.#lostBytes = 0;
-    this.#partial = undefined;
-  }
 }
 
 const DROPPED: Row = { kind: 'gap', from: 0, to: 0, chunks: 0, receivedAt: 0 };

@@ -38,5 +38,5 @@ export type Notice =
   /** Earlier bytes were not requested, or are no longer retained. */
   | { type: 'starts'; offset: number; isGone: boolean }
   | { type: 'reconnected'; offset: number }
-  | { type: 'recreated'; lastOffset: number; generation: string }
+  | { type: 'recreated'; lastOffset: number }
   | { type: 'ended'; offset: number; reason: string; status?: string | undefined };

@@ -23,7 +23,7 @@ export const tokenLimits = z.strictObject({
   connections: part.optional().describe('Its connections.'),
   handles: part.optional().describe('Its open handles.'),
   readers: part.optional().describe('Its live reads.'),
-  searches: part.optional().describe('Its searches at once.'),
+  searches: part.optional().describe('Its concurrent searches.'),
   streams: part.optional().describe('Streams that it has created.'),
 });
 
@@ -32,7 +32,7 @@ export const token = z
   .strictObject({
     name: z.string().min(1).describe('Its name in errors and logs.'),
     token: z.string().optional().describe('The token itself, at least 16 characters.'),
-    token_sha256: z.string().optional().describe('Instead of the token its SHA-256, 64 hexadecimal digits.'),
+    token_sha256: z.string().optional().describe('The SHA-256 of the token instead, 64 hexadecimal digits.'),
     rights: z
       .array(z.enum(['read', 'write', 'admin']))
       .min(1)

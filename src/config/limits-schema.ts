@@ -32,17 +32,17 @@ const L = DEFAULT_SERVER_LIMITS;
 export const limits = z.strictObject({
   connections: count
     .prefault(L.connections)
-    .describe('Connections at once; fewer if the system allows the process fewer descriptors. 0: any number.'),
+    .describe('Concurrent connections; fewer if the system allows the process fewer descriptors. 0: any number.'),
   connections_per_address: count
     .prefault(L.connections_per_address)
-    .describe('Connections at once from one address. 0: any number.'),
+    .describe('Concurrent connections from one address. 0: any number.'),
   waiting_requests: count
     .prefault(L.waiting_requests)
-    .describe('Requests that may wait on one connection for the responses before theirs. 0: any number.'),
-  readers: count.prefault(L.readers).describe('Live reads at once, of all streams. 0: any number.'),
+    .describe('Pipelined requests that may wait on one connection. 0: any number.'),
+  readers: count.prefault(L.readers).describe('Concurrent live reads, of all streams. 0: any number.'),
   handles: count
     .prefault(L.handles)
-    .describe('Handles open at once; a further one replaces a handle whose lease has expired. 0: any number.'),
+    .describe('Open handles; a further one replaces a handle whose lease has expired. 0: any number.'),
   handle_idle_timeout: duration
     .prefault(L.handle_idle_timeout)
     .describe('How long an unused handle stays open. 0: for ever.'),
@@ -72,7 +72,9 @@ export const limits = z.strictObject({
     .describe('Live reads of one token: a number, or a share of `readers`. 0: any number.'),
   token_searches: part
     .prefault(L.token_searches)
-    .describe('Searches of one token at once, of the two the server runs; more wait for their turn. 0: any number.'),
+    .describe(
+      'Concurrent searches of one token, of the two that the server runs; more wait for their turn. 0: any number.',
+    ),
   token_streams: part
     .prefault(L.token_streams)
     .describe('Streams created by one token: a number, or a share of the `max_streams` of the mount. 0: any number.'),

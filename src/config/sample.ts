@@ -26,31 +26,31 @@ export function sampleConfig(parameters: Readonly<Record<string, readonly Sample
   return `${SERVER}${DEFAULT_MOUNTS.map((mount) => pluginSection(mount, parameters[mount.plugin] ?? [])).join('')}`;
 }
 
-const SERVER = `# StreamFS configuration. Everything in it is the default: keep what you change, leave out the rest.
+const SERVER = `# StreamFS configuration. All values are the defaults: keep only the lines that you change.
 # Sizes: bytes, or a number with B, KB, MB, GB or TB (1 KB = 1024 bytes).
 # Durations: seconds, or a number with ms, s, m or h.
 
 server:
-  # HOST:PORT, an IPv6 host in brackets. :PORT alone is loopback. An address that others can reach is refused
-  # unless there are tokens, or no_auth says that none is to be asked for.
+  # HOST:PORT, with an IPv6 host in brackets. :PORT alone is loopback. An address that others can reach is refused
+  # unless there are tokens, or no_auth is true.
   address: ${DEFAULT_SERVER.address}
   no_auth: ${DEFAULT_SERVER.no_auth}
-  # A page for browsers at /ui/, to which / sends them. false turns it off.
+  # The web page at /ui/, to which / redirects browsers. false turns it off.
   ui: ${DEFAULT_SERVER.ui}
   # Who may do what: each {name, token or token_sha256, rights: [read, write, admin], paths: ["/streamfs/**"]}. With
   # tokens, every request needs one; without, none does.
   tokens: []
-  # Signed links are good for one path without a token, for a while. They are signed with what is in key_file, 32 bytes
-  # or more; without one they end with the process.
+  # Signed links give access to one path for a limited time, without a token. They are signed with the content of
+  # key_file, at least 32 bytes; without that file they become invalid when the process ends.
   links:
     key_file: '${DEFAULT_LINKS.key_file}'
     max_lifetime: ${DEFAULT_LINKS.max_lifetime}
-  # With these two files, in PEM and seen from this one, the server speaks TLS. SIGHUP reads them again.
+  # With these two PEM files, relative to this file, the server speaks TLS. SIGHUP reads them again.
   # tls: {certificate: server.pem, key: server.key}
-  # Origins whose pages may use this server from within a browser, such as https://app.example; its own always may.
+  # Origins whose pages may use this server, such as https://app.example; its own pages always may.
   cors: {origins: []}
-  # Durable Streams, a second protocol over the streams of one mount: the first streamfs, unless it says which. An address
-  # below a prefix is a stream. false turns it off.
+  # Durable Streams, a second protocol over the streams of one mount: the first streamfs, unless mount names another.
+  # An address below a prefix is a stream. false turns it off.
   durable_streams:
     # mount: /streamfs
     prefixes: [${DEFAULT_DURABLE_STREAMS.prefixes.join(', ')}]
@@ -61,7 +61,7 @@ server:
   allowed_hosts: []
   # ${LOG_LEVELS.join(', ')}
   log_level: ${DEFAULT_SERVER.log_level}
-  # ${LOG_FORMATS.join(', ')}: auto is for people on a terminal, else JSON.
+  # ${LOG_FORMATS.join(', ')}: auto is readable text on a terminal, else JSON.
   log_format: ${DEFAULT_SERVER.log_format}
   # Maximum size of a request body. Writes to streams have no limit.
   max_request_body_bytes: ${DEFAULT_SERVER.max_request_body_bytes}
@@ -69,7 +69,7 @@ server:
   max_json_body_bytes: ${DEFAULT_SERVER.max_json_body_bytes}
   # How long open connections may take to finish at shutdown, before they are cut.
   shutdown_timeout: ${DEFAULT_SERVER.shutdown_timeout}
-  # Silence after which a peer is asked whether it is still there; one that does not answer for 10 s is gone. 0: never.
+  # Silence after which a TCP keep-alive probe is sent; a peer that does not respond for 10 s is disconnected. 0: never.
   tcp_keepalive: ${DEFAULT_SERVER.tcp_keepalive}
   # ${SHARED_READS.join(', ')}: auto reads all connections into one shared buffer where Node allows it, which halves the cost of
   # heavy writing; off gives each connection its own buffer.

@@ -35,11 +35,14 @@ const server = z.strictObject({
   address: parsedWith(z.string(), parseAddress)
     .prefault(DEFAULT_SERVER.address)
     .describe('Where to listen, as HOST:PORT. :PORT alone is loopback; 0.0.0.0:PORT is every interface.'),
-  log_level: z.enum(LOG_LEVELS).default(DEFAULT_SERVER.log_level).describe('The least important messages to log.'),
+  log_level: z
+    .enum(LOG_LEVELS)
+    .default(DEFAULT_SERVER.log_level)
+    .describe('The lowest level of messages that are logged.'),
   log_format: z
     .enum(LOG_FORMATS)
     .default(DEFAULT_SERVER.log_format)
-    .describe('Format of the log: JSON, or for people; auto is for people on a terminal, else JSON.'),
+    .describe('Format of the log: JSON or readable text; auto is readable text on a terminal, else JSON.'),
   max_request_body_bytes: size
     .prefault(DEFAULT_SERVER.max_request_body_bytes)
     .describe('Maximum size of a request body, except for writes to streams, which have no limit.'),
@@ -52,7 +55,7 @@ const server = z.strictObject({
   tcp_keepalive: parsedWith(duration, parseKeepAlive)
     .prefault(DEFAULT_SERVER.tcp_keepalive)
     .describe(
-      'Silence after which a peer is asked whether it is still there; without a response in 10 s it is gone. 0: never.',
+      'Silence after which a TCP keep-alive probe is sent; a peer that does not respond for 10 s is disconnected. 0: never.',
     ),
   shared_reads: z
     .enum(SHARED_READS)
@@ -67,7 +70,7 @@ const server = z.strictObject({
   ui: z
     .boolean()
     .default(DEFAULT_SERVER.ui)
-    .describe('A page for browsers at /ui/, to which / sends them; false turns it off.'),
+    .describe('The web page at /ui/, to which / redirects browsers; false turns it off.'),
   durable_streams: durableStreamsSetting,
   ...wire,
   ...access,

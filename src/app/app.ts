@@ -8,12 +8,14 @@
 import { resolve } from 'node:path';
 import { isLoopback, parseAddress, refuseExposure } from '../config/address.ts';
 import { defaultConfig } from '../config/default-config.ts';
+import { LOG_FORMATS } from '../config/defaults.ts';
 import type { Config, ConfigInput, LogFormat } from '../config/index.ts';
 import { MemoryBudget } from '../core/index.ts';
 import { createError } from '../errors/index.ts';
 import { HandleTable, LimitCounters, MountTable, type Plugin, type PluginLogger, PluginRegistry } from '../fs/index.ts';
 import { builtinPlugins } from '../plugins/index.ts';
 import { createServer, HostCheck, Origins, Tokens } from '../server/index.ts';
+import { type OptionNames, requireArray, requireMethods, requireOptions, requireType } from '../units/index.ts';
 import { serverLimits } from './limits.ts';
 import { linkOptions } from './link-key.ts';
 import { listenError, urlOf } from './listen.ts';
@@ -90,6 +92,7 @@ export interface App {
  * ```
  */
 export async function startApp(options: AppOptions = {}): Promise<App> {
+  checkOptions(options);
   const config = await configFor(options);
   const { server: settings } = config;
   const links = await linkOptions(settings.links);
@@ -196,6 +199,25 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
   } catch (error) {
     await shutdown();
     throw error;
+  }
+}
+
+const OPTIONS: OptionNames<AppOptions> = {
+  ...{ configFile: true, config: true, address: true, maxMemory: true, noAuth: true },
+  ...{ logFormat: true, logger: true, plugins: true, signal: true },
+};
+
+/** @throws TypeError, CONFIG_INVALID */
+function checkOptions(options: AppOptions): void {
+  requireOptions('startApp', options, OPTIONS);
+  requireType('configFile', options.configFile, 'string', true);
+  requireType('address', options.address, 'string', true);
+  requireType('noAuth', options.noAuth, 'boolean', true);
+  if (options.plugins !== undefined) requireArray('plugins', options.plugins);
+  if (options.logger !== undefined) requireMethods('logger', options.logger, ['debug', 'info', 'warn', 'error']);
+  if (options.signal !== undefined) requireMethods('signal', options.signal, ['throwIfAborted', 'addEventListener']);
+  if (options.logFormat !== undefined && !LOG_FORMATS.includes(options.logFormat)) {
+    throw createError('CONFIG_INVALID', { reason: `logFormat must be one of ${LOG_FORMATS.join(', ')}` });
   }
 }
 

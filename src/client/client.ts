@@ -3,6 +3,7 @@
  * itself, so it need not be closed.
  */
 import { HEADERS } from '../protocol/index.ts';
+import { type OptionNames, requireOptions, requireType } from '../units/index.ts';
 import type { BackoffOptions } from './backoff.ts';
 import { describeFailure, StreamFSClientError } from './errors.ts';
 import { bodyReader, type FetchFunction, type FetchInit, type FetchResponse } from './fetch.ts';
@@ -62,6 +63,18 @@ export interface ReadOptions {
 
 export const DEFAULT_URL = 'http://127.0.0.1:8080';
 
+const OPTIONS: OptionNames<StreamFSClientOptions> = { url: true, token: true, fetch: true, signal: true, retry: true };
+const WRITE_OPTIONS: OptionNames<WriteOptions> = {
+  ...{ end: true, endStatus: true, create: true, atomic: true, settings: true, generation: true, offset: true },
+  ...{ reconnect: true, waitForServer: true, recreate: true, retryFor: true, signal: true },
+  ...{ onLoss: true, onRetry: true, onOpen: true, onProgress: true },
+};
+const FOLLOW_OPTIONS: OptionNames<FollowOptions> = {
+  ...{ from: true, offset: true, last: true, lastLines: true, join: true, onExpired: true, generation: true },
+  ...{ create: true, onLag: true, timeout: true, heartbeat: true, heartbeats: true, reconnect: true },
+  ...{ waitForServer: true, retryFor: true, signal: true },
+};
+
 /**
  * The API of a server as methods. Refusals, cuts and unreachable servers are {@link StreamFSClientError}s.
  *
@@ -86,6 +99,10 @@ export class StreamFSClient {
 
   /** Throws a TypeError if `url` or `token` is invalid. */
   constructor(options: StreamFSClientOptions = {}) {
+    requireOptions('StreamFSClient', options, OPTIONS);
+    requireType('fetch', options.fetch, 'function', true);
+    requireType('retry', options.retry, 'object', true);
+    requireType('token', options.token, 'string', true);
     this.#transport = new Transport({
       url: options.url ?? DEFAULT_URL,
       token: options.token,
@@ -120,6 +137,7 @@ export class StreamFSClient {
 
   /** Usage compared with the limits, and how often each limit was reached. Needs `admin` everywhere. */
   stats(options: { signal?: AbortSignal | undefined } = {}): Promise<ServerStats> {
+    requireType('options of stats', options, 'object');
     return this.#transport.json('GET', '/stats', { signal: options.signal });
   }
 
@@ -279,7 +297,8 @@ export class StreamFSClient {
    * source. A broken connection is an error of kind `cut`: how many bytes were accepted is then unknown. In a browser,
    * a source that is a stream cannot be written over HTTP/1.1.
    */
-  write(path: string, source: WriteSource, options: WriteOptions = {}): Promise<WriteResult> {
+  async write(path: string, source: WriteSource, options: WriteOptions = {}): Promise<WriteResult> {
+    requireOptions('write', options, WRITE_OPTIONS);
     return write(this.#transport, path, source, options);
   }
 
@@ -292,6 +311,7 @@ export class StreamFSClient {
    * must not or cannot reconnect, and the signal's reason when aborted.
    */
   follow(path: string, options: FollowOptions = {}): AsyncIterableIterator<FollowRecord> {
+    requireOptions('follow', options, FOLLOW_OPTIONS);
     const patient = (options.reconnect ?? true) === true && this.#retry !== undefined;
     return follow(this.#transport, path, patient ? { ...options, reconnect: this.#retry } : options);
   }
@@ -313,6 +333,7 @@ export class StreamFSClient {
    * Lists readers by id: of one stream, or of all streams below a directory or mount. `next` is set if there are more.
    */
   readers(options: ReadersOptions = {}): Promise<ReaderList> {
+    requireType('options of readers', options, 'object');
     const { path, limit, after, signal } = options;
     checkInteger('limit', limit, 1);
     checkInteger('after', after);

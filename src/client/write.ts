@@ -24,6 +24,9 @@ export async function write(
   const { endStatus } = options;
   if (endStatus !== undefined && options.end !== true) throw new TypeError('endStatus needs end: true');
   if (typeof endStatus !== 'function') checkEndStatus('endStatus', endStatus);
+  if (!isSource(source)) {
+    throw new TypeError('the source of a write must be a string, a Uint8Array, an AsyncIterable or a ReadableStream');
+  }
   const bytes = typeof source === 'string' ? new TextEncoder().encode(source) : source;
   const sized = bytes instanceof Uint8Array ? bytes : undefined;
   const counted = bytes instanceof Uint8Array ? undefined : new CountedSource(bytes, options.onProgress);
@@ -86,4 +89,9 @@ function cutWrite(sent: number, cause: unknown): StreamFSClientError {
     `the connection was cut while writing: ${describeFailure(cause)}; ${sent} bytes had been sent, ` +
     'how many of them were accepted is not known';
   return new StreamFSClientError('cut', message, { details: { sent }, cause });
+}
+
+function isSource(source: unknown): boolean {
+  if (typeof source === 'string' || source instanceof Uint8Array) return true;
+  return typeof source === 'object' && source !== null && (Symbol.asyncIterator in source || 'getReader' in source);
 }

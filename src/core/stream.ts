@@ -7,7 +7,8 @@
  * touch readers: waiting readers are woken once per turn of the event loop, after all appends of that turn.
  */
 import { createError, type StreamFSError } from '../errors/index.ts';
-import { type Durability, END_STATUS_RULE, isEndStatus } from '../protocol/words.ts';
+import { type Durability, END_REASONS, END_STATUS_RULE, isEndStatus } from '../protocol/words.ts';
+import { type OptionNames, requireBytes, requireOptions, requireType } from '../units/index.ts';
 import type { StreamFormat } from './format.ts';
 import { isOfThisProcess, newGeneration } from './generation.ts';
 import type { History } from './history.ts';
@@ -31,12 +32,29 @@ import {
   type ReaderOptions,
   type ReaderStart,
 } from './types.ts';
-import { assertBytes, assertFrom, assertOffset } from './validate.ts';
+import { assertFrom, assertOffset } from './validate.ts';
 
 const NO_BYTES = new Uint8Array(0);
 
 /** The id of the newest reader of any stream. */
 let lastReaderId = 0;
+
+const OPTIONS: OptionNames<StreamOptions> = {
+  ...{ name: true, generation: true, firstOffset: true, origin: true, createdAt: true },
+  ...{ retention: true, maxLag: true, onLag: true, blockTimeout: true, now: true, observer: true, budget: true },
+};
+
+/** Checks the options of a stream that a program creates. @throws TypeError */
+function checked(options: StreamOptions): StreamOptions {
+  requireOptions('Stream', options, OPTIONS);
+  requireType('name', options.name, 'string', true);
+  requireType('generation', options.generation, 'string', true);
+  requireType('origin', options.origin, 'object', true);
+  requireType('createdAt', options.createdAt, 'number', true);
+  requireType('now', options.now, 'function', true);
+  requireType('observer', options.observer, 'object', true);
+  return options;
+}
 
 export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   /** A name chosen by the owner, used only in messages. */
@@ -75,7 +93,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
   /** Creates a stream that shares its rules with others. */
   constructor(own: StreamIdentity, rules: StreamRules);
   constructor(options: StreamOptions);
-  constructor(options: StreamIdentity | StreamOptions, rules = new StreamRules(options as StreamOptions)) {
+  constructor(options: StreamIdentity | StreamOptions, rules = new StreamRules(checked(options as StreamOptions))) {
     this.rules = rules;
     this.name = options.name;
     this.generation = options.generation ?? newGeneration();
@@ -185,7 +203,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
    * @throws as {@link requireOpen} after the end (contract 3), STREAM_FULL beyond 2^53 - 1 (contract 15)
    */
   append(bytes: Uint8Array): number {
-    assertBytes(bytes);
+    requireBytes(bytes);
     this.requireOpen();
     const { readerSet, ring, log } = this;
     if (bytes.length === 0) return ring.end;
@@ -249,7 +267,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
       this.append(bytes);
       return undefined;
     }
-    assertBytes(bytes);
+    requireBytes(bytes);
     this.requireOpen();
     if (bytes.length > MAX_OFFSET - this.ring.end) throw createError('STREAM_FULL', { max: MAX_OFFSET });
     const { gate } = this.ensureReaderSet();
@@ -383,6 +401,9 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
    * @throws INVALID_PARAMETER for a status that is too long or contains anything but visible ASCII and single spaces
    */
   end(reason: EndReason = 'ended', status?: string): void {
+    if (!END_REASONS.includes(reason)) {
+      throw createError('INVALID_PARAMETER', { name: 'reason', reason: `it must be one of ${END_REASONS.join(', ')}` });
+    }
     if (status !== undefined && !isEndStatus(status)) {
       throw createError('INVALID_PARAMETER', { name: 'status', reason: `it ${END_STATUS_RULE}` });
     }
@@ -415,6 +436,9 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
    * for an invalid start or policy
    */
   openReader(options: ReaderOptions = {}): CursorReader {
+    requireType('options of openReader', options, 'object');
+    requireType('start', options.start, 'object', true);
+    requireType('generation', options.generation, 'string', true);
     if (options.generation !== undefined) this.requireGeneration(options.generation);
     const start = options.start ?? { from: 'earliest' };
     const format = options.join === 'boundary' ? this.format : undefined;

@@ -25,14 +25,3 @@ export function assertPositive(name: string, value: number): number {
   }
   return value;
 }
-
-/**
- * Untyped programs may pass other values, which would otherwise be appended as different bytes or as none.
- *
- * @throws TypeError unless `bytes` has elements of one byte. Does not use `instanceof`, because other realms have a
- * different Uint8Array
- */
-export function assertBytes(bytes: Uint8Array): void {
-  if (ArrayBuffer.isView(bytes) && bytes.BYTES_PER_ELEMENT === 1) return;
-  throw new TypeError('bytes must be a Uint8Array; for a text use new TextEncoder().encode(text)');
-}

@@ -17,7 +17,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MemoryBudget, Reader } from '../core/index.ts';
 import { createError, limitReached } from '../errors/index.ts';
-import { isIntegerFrom } from '../units/index.ts';
+import { isIntegerFrom, requireMethods, requireType } from '../units/index.ts';
 import type { Account } from './account.ts';
 import { type Clock, systemClock } from './clock.ts';
 import {
@@ -108,16 +108,19 @@ export class HandleTable {
   #closed = false;
 
   constructor(options: HandleTableOptions) {
+    requireMethods('mounts of a handle table', options?.mounts, ['resolve', 'onUnmount', 'onRename']);
     const max = options.max ?? DEFAULT_MAX_HANDLES;
     if (!isIntegerFrom(0, max)) {
       throw createError('CONFIG_INVALID', { reason: `max handles must be a whole number from 0: ${max}` });
     }
+    const idle = options.idle ?? DEFAULT_HANDLE_IDLE;
+    if (!(idle >= 0)) throw createError('CONFIG_INVALID', { reason: `idle must be milliseconds from 0: ${idle}` });
     this.max = max || Number.POSITIVE_INFINITY;
     this.#mounts = options.mounts;
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger;
     this.#log = new HandleLog(options.logger, this.#clock);
-    this.#idle = (options.idle ?? DEFAULT_HANDLE_IDLE) || Number.POSITIVE_INFINITY;
+    this.#idle = Number(idle) || Number.POSITIVE_INFINITY;
     this.#memory = options.memory;
     this.#stopListening = [
       this.#mounts.onUnmount((mountPath) => this.closeMount(mountPath)),
@@ -136,6 +139,7 @@ export class HandleTable {
    * plugin.
    */
   async open(path: string, options: OpenOptions): Promise<HandleInfo> {
+    requireType('options of open', options, 'object');
     const lease = leaseOf(options.lease ?? DEFAULT_LEASE);
     if (this.#closed) throw createError('SHUTTING_DOWN');
     const { account } = options;

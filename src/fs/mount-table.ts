@@ -15,6 +15,7 @@ import type { MemoryBudget } from '../core/index.ts';
 import { createError, isStreamFSError, limitReached, StreamFSError } from '../errors/index.ts';
 import type { LimitCounters } from '../errors/limit-counters.ts';
 import type { MountCounts } from '../protocol/index.ts';
+import { requireMethods, requireType } from '../units/index.ts';
 import { type Mount, type MountStatus, MountTree } from './mount-tree.ts';
 import { MountedFileSystem } from './mounted-file-system.ts';
 import type { PathLimits } from './path.ts';
@@ -106,6 +107,7 @@ export class MountTable extends MountedFileSystem {
   #shutdown: Promise<void> | undefined;
 
   constructor(options: MountTableOptions) {
+    requireMethods('registry of a mount table', options?.registry, ['get', 'list']);
     const tree = new MountTree();
     super(tree, options.pathLimits);
     this.#tree = tree;
@@ -129,6 +131,7 @@ export class MountTable extends MountedFileSystem {
    */
   async mount(fstype: string, path: string, config: PluginConfig = {}, options: MountOptions = {}): Promise<void> {
     const plugin = this.#registry.get(fstype);
+    requireType('config', config, 'object');
     const mount = this.#reserve(fstype, path, config, options);
     try {
       await this.#track(this.#start(plugin, mount));

@@ -7,6 +7,7 @@
  */
 import type { AppendId } from '../core/index.ts';
 import { createError, isStreamFSError } from '../errors/index.ts';
+import { requireBytes, requireType } from '../units/index.ts';
 import type { Mount, MountTree } from './mount-tree.ts';
 import { openAppender } from './open-appender.ts';
 import { baseName, DEFAULT_PATH_LIMITS, normalizePath, type PathLimits, pathInside } from './path.ts';
@@ -151,6 +152,7 @@ export class MountedFileSystem implements FileSystem {
 
   async write(path: string, data: Uint8Array, options?: WriteOptions): Promise<number> {
     const at = this.resolve(path);
+    requireBytes(data);
     requireSettable(at, options);
     return at.fileSystem.write(at.path, data, options);
   }
@@ -325,6 +327,7 @@ export class MountedFileSystem implements FileSystem {
   }
 
   async openStream(path: string, options?: OpenStreamOptions): Promise<StreamSource> {
+    requireType('options', options, 'object', true);
     const at = this.resolve(path);
     return at.fileSystem.openStream(at.path, options);
   }
@@ -340,6 +343,7 @@ export class MountedFileSystem implements FileSystem {
   }
 
   async snapshot(path: string, options?: OpenStreamOptions): Promise<Snapshot> {
+    requireType('options', options, 'object', true);
     const at = this.resolve(path);
     return at.fileSystem.snapshot(at.path, options);
   }
@@ -369,6 +373,7 @@ export class MountedFileSystem implements FileSystem {
  * @throws SETTINGS_NOT_SUPPORTED if there are settings and the file system has no streams
  */
 function requireSettable({ fileSystem, path }: ResolvedPath, options: CreateOptions | undefined): void {
+  requireType('options', options, 'object', true);
   if (options?.settings !== undefined && fileSystem.streamSettings === undefined) {
     throw createError('SETTINGS_NOT_SUPPORTED', { path });
   }

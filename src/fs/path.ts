@@ -6,6 +6,7 @@
  * wire, and resolving it would let a path that appears to be in one mount reach another.
  */
 import { createError, limitReached } from '../errors/index.ts';
+import { requireType } from '../units/index.ts';
 
 /** Limits of normalised paths. Infinity for no limit. */
 export interface PathLimits {
@@ -37,6 +38,7 @@ const LONE_SURROGATE = /\p{Cs}/u;
  * parts over {@link MAX_PART_BYTES}; PATH_TOO_LONG and PATH_TOO_DEEP for paths beyond the limits.
  */
 export function normalizePath(path: string, limits: PathLimits = DEFAULT_PATH_LIMITS): string {
+  requireType('path', path, 'string');
   if (path.includes('\0')) throw invalid(path, 'it holds a NUL character');
   if (CONTROL.test(path)) throw invalid(path, 'it holds a control character');
   if (LONE_SURROGATE.test(path)) throw invalid(path, 'it is not well-formed Unicode');
@@ -71,6 +73,7 @@ export function parentPath(path: string): string {
 
 /** Joins a normalised directory and a path: `joinPath('/a', '/b/c')` and `joinPath('/a', 'b/c')` are `/a/b/c`. */
 export function joinPath(directory: string, path: string): string {
+  requireType('path', path, 'string');
   const below = path.startsWith('/') ? path.slice(1) : path;
   if (below === '') return directory;
   return directory === '/' ? `/${below}` : `${directory}/${below}`;

@@ -3,6 +3,7 @@
  * a name or path from a request (contract 79).
  */
 import { createError, hint } from '../errors/index.ts';
+import { requireMethods, requireType } from '../units/index.ts';
 import type { Plugin } from './plugin.ts';
 
 export class PluginRegistry {
@@ -14,6 +15,8 @@ export class PluginRegistry {
 
   /** Registers a plugin under its name. Throws PLUGIN_EXISTS if the name is taken. */
   register(plugin: Plugin): void {
+    requireMethods('plugin', plugin, ['validate', 'initialize']);
+    requireType('name of a plugin', plugin.name, 'string');
     if (this.#plugins.has(plugin.name)) throw createError('PLUGIN_EXISTS', { name: plugin.name });
     this.#plugins.set(plugin.name, plugin);
   }
@@ -24,6 +27,7 @@ export class PluginRegistry {
    * @throws UNKNOWN_FSTYPE, which suggests a similar name (contract 74)
    */
   get(name: string): Plugin {
+    requireType('fstype', name, 'string');
     const plugin = this.#plugins.get(name);
     if (!plugin)
       throw createError('UNKNOWN_FSTYPE', { fstype: name, hint: hint(name, [...this.#plugins.keys()].sort()) });

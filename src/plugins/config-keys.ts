@@ -4,9 +4,11 @@
  */
 import { createError } from '../errors/index.ts';
 import type { PluginConfig } from '../fs/index.ts';
+import { requireType } from '../units/index.ts';
 
 /** Throws CONFIG_INVALID if `config` has keys that are not in `allowed`; the error names both. */
 export function refuseUnknownKeys(config: PluginConfig, allowed: readonly string[]): void {
+  requireType('config', config, 'object');
   const unknown = Object.keys(config).filter((key) => !allowed.includes(key));
   if (unknown.length === 0) return;
   throw createError('CONFIG_INVALID', {

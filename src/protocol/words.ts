@@ -5,7 +5,7 @@ export const LAG_POLICIES = ['drop-oldest', 'drop-newest', 'disconnect', 'block'
 export type LagPolicy = (typeof LAG_POLICIES)[number];
 
 /** Why a stream ended: its writer ended it, it was removed, its server shut down, or it expired unused. */
-const END_REASONS = ['ended', 'removed', 'shutdown', 'expired'] as const;
+export const END_REASONS = ['ended', 'removed', 'shutdown', 'expired'] as const;
 export type EndReason = (typeof END_REASONS)[number];
 
 /**

@@ -10,6 +10,7 @@ import { createError, isStreamFSError, type StreamFSError } from '../errors/inde
 import type { Clock, HandleTable, LimitCounters, MountTable, PluginLogger } from '../fs/index.ts';
 import { LogThrottle, writes } from '../logging/index.ts';
 import type { VersionInfo } from '../protocol/index.ts';
+import { type OptionNames, requireMethods, requireOptions, requireType } from '../units/index.ts';
 import { prepareDigest } from './agfs/digest.ts';
 import {
   challengesFor,
@@ -138,8 +139,21 @@ export interface StreamFSServer {
   readonly metrics: Metrics;
 }
 
+const OPTIONS: OptionNames<ServerOptions> = {
+  ...{ mounts: true, handles: true, logger: true, maxRequestBodyBytes: true, maxJsonBodyBytes: true, version: true },
+  ...{ ready: true, tcpKeepAlive: true, sharedReads: true, grepTimeLimit: true, limits: true, memory: true, tls: true },
+  ...{ tokens: true, hosts: true, origins: true, encodings: true, durableStreams: true, uiFolder: true },
+  ...{ counters: true, clock: true },
+};
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
 /** Creates a server for the given mounts and handles. It does not listen yet. */
 export function createServer(options: ServerOptions): StreamFSServer {
+  requireOptions('createServer', options, OPTIONS);
+  requireMethods('mounts', options.mounts, ['resolve']);
+  requireMethods('handles', options.handles, ['open']);
+  requireMethods('logger', options.logger, LEVELS);
+  requireType('version', options.version, 'object');
   return new HttpServer(options);
 }
 

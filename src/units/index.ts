@@ -1,3 +1,11 @@
+export {
+  type OptionNames,
+  requireArray,
+  requireBytes,
+  requireMethods,
+  requireOptions,
+  requireType,
+} from './arguments.ts';
 export { formatDuration, MAX_DURATION, parseDuration } from './duration.ts';
 export { isIntegerFrom, parseInteger } from './integer.ts';
 export { modeOfNumber, parseMode } from './mode.ts';

@@ -23,6 +23,7 @@ import {
   type StreamSource,
   type WriteOptions,
 } from '../../fs/index.ts';
+import { requireBytes } from '../../units/index.ts';
 import { fileAccessOf } from '../access.ts';
 import { checkedInteger, checkedMode, checkedOffset } from '../numbers.ts';
 import { bytesOf } from './bytes-of.ts';
@@ -93,6 +94,7 @@ export abstract class BaseFileSystem implements FileSystem {
   // ── based on `openWrite` ───────────────────────────────────────────────────────────────────────────────────────
 
   async write(path: string, data: Uint8Array, options?: WriteOptions): Promise<number> {
+    requireBytes(data);
     // The caller may change `data` while the writer is being opened (contract 2).
     const copy = this.supports('openWrite') ? new Uint8Array(data) : data;
     const writer = await this.openWrite(path, options);

@@ -4,6 +4,7 @@
  */
 import { createError } from '../../errors/index.ts';
 import type { FileWriter, WriteOptions } from '../../fs/index.ts';
+import { requireBytes } from '../../units/index.ts';
 import { checkedOffset } from '../numbers.ts';
 
 export interface BodyWriterOptions {
@@ -43,6 +44,7 @@ export class BodyWriter implements FileWriter {
   /** @throws WRITER_CLOSED, FILE_TOO_LARGE */
   write(piece: Uint8Array): void {
     if (!this.#isOpen) throw createError('WRITER_CLOSED');
+    requireBytes(piece);
     this.#requireRoom(this.written + piece.length);
     // Copy the piece, because the caller may reuse its memory (contract 2).
     this.#pieces.push(new Uint8Array(piece));

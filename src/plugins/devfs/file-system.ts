@@ -11,6 +11,7 @@ import type {
   WriteOptions,
 } from '../../fs/index.ts';
 import { baseName, parentPath, sizedContent } from '../../fs/index.ts';
+import { requireBytes } from '../../units/index.ts';
 import { fileAccessOf } from '../access.ts';
 import { FixedFileSystem } from '../base/fixed-file-system.ts';
 import { checkedInteger } from '../numbers.ts';
@@ -130,6 +131,7 @@ class DiscardingWriter implements FileWriter {
 
   write(piece: Uint8Array): void {
     if (!this.#isOpen) throw createError('WRITER_CLOSED');
+    requireBytes(piece);
     this.written += piece.length;
   }
 

@@ -1,6 +1,7 @@
 /** A handle on a device. It keeps a position because clients may ask for one; the content does not depend on it. */
 import { createError } from '../../errors/index.ts';
 import type { FileHandle, FileInfo, HandleRead, HandleReadOptions, StreamSource } from '../../fs/index.ts';
+import { requireBytes } from '../../units/index.ts';
 import { type Access, accessOf } from '../access.ts';
 import { checkedInteger, checkedOffset } from '../numbers.ts';
 import { PositionedHandle } from '../positioned-handle.ts';
@@ -37,6 +38,7 @@ export class DeviceHandle extends PositionedHandle implements FileHandle {
   async write(data: Uint8Array, offset?: number): Promise<{ written: number; position: number }> {
     this.checkOpen();
     if (!this.#access.writes) throw createError('HANDLE_READ_ONLY');
+    requireBytes(data);
     if (offset === undefined) this.position += data.length;
     else checkedOffset(offset);
     return { written: data.length, position: this.position };

@@ -10,6 +10,7 @@
  */
 import type { MemoryBudget } from '../../core/index.ts';
 import { createError } from '../../errors/index.ts';
+import { requireBytes } from '../../units/index.ts';
 
 const EMPTY = new Uint8Array(0);
 
@@ -55,6 +56,7 @@ export class FileContent {
    * STORAGE_FULL.
    */
   write(data: Uint8Array, offset: number): void {
+    requireBytes(data);
     if (data.length === 0) return;
     const end = offset + data.length;
     this.#makeWritable(Math.min(offset, this.#size), Math.max(end, this.#size));

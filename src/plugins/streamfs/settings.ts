@@ -17,7 +17,7 @@ import {
   READER_BLOCK,
   type ReaderBlock,
 } from '../../protocol/index.ts';
-import { formatSize, isIntegerFrom, parseDuration, parseSize } from '../../units/index.ts';
+import { formatSize, isIntegerFrom, parseDuration, parseSize, requireType } from '../../units/index.ts';
 import { refuseUnknownKeys } from '../config-keys.ts';
 import { readValues, sizeValue, textValue } from '../config-values.ts';
 
@@ -315,6 +315,7 @@ const DEFAULTS = Object.fromEntries(CONFIG_PARAMETERS.map(({ name, default: valu
 
 /** @throws CONFIG_INVALID, naming the parameter, what was wrong and what would be right */
 export function parseSettings(given: PluginConfig): Settings {
+  requireType('config', given, 'object');
   const config = { ...DEFAULTS, ...given };
   const names = CONFIG_PARAMETERS.map(({ name }) => name);
   const { settings } = readValues({

@@ -10,6 +10,7 @@
  */
 import { isIP, isIPv4 } from 'node:net';
 import { createError } from '../../errors/index.ts';
+import { requireArray, requireType } from '../../units/index.ts';
 
 const MAX_REMEMBERED = 100;
 
@@ -22,6 +23,8 @@ export class HostCheck {
   readonly #known = { true: new Set<string>(), false: new Set<string>() };
 
   constructor(allowed: readonly string[]) {
+    requireArray('allowed hosts', allowed);
+    for (const name of allowed) requireType('a host', name, 'string');
     this.#allowed = new Set(allowed.map((name) => name.toLowerCase()));
   }
 

@@ -6,6 +6,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { createError } from '../../errors/index.ts';
+import { requireArray, requireType } from '../../units/index.ts';
 import { isOriginOfHost } from './browser.ts';
 
 export class Origins {
@@ -20,6 +21,8 @@ export class Origins {
 
   /** Replaces the list. */
   replace(listed: readonly string[]): void {
+    requireArray('origins', listed);
+    for (const origin of listed) requireType('an origin', origin, 'string');
     this.#listed = new Set(listed);
     this.version++;
   }

@@ -12,6 +12,7 @@ import {
   DEFAULT_PATH_LIMITS,
   type PathLimits,
 } from '../../fs/index.ts';
+import { requireArray } from '../../units/index.ts';
 import type { HeadersOfRequest } from './browser.ts';
 import { BASIC_NOT_FROM_PAGES, credentialsCount, readCredentials, TOKEN_NEEDED } from './credentials.ts';
 import { type LinkOptions, type LinkRight, Links } from './links.ts';
@@ -63,6 +64,7 @@ export class Tokens {
    * @param links how links are signed; default: as before
    */
   replace(tokens: readonly TokenOptions[], links?: LinkOptions): void {
+    requireArray('tokens', tokens);
     const accounts = new Map<string, Account>();
     const entries = tokens.map(({ name, sha256, rights, paths, limits }) => {
       const grant: Grant = { rights: new Set(rights), patterns: paths.map((path) => new PathPattern(path)) };

@@ -30,6 +30,22 @@ class SmallFileSystem extends BaseFileSystem {
   }
 }
 
+describe('a write that fails', () => {
+  it('says why, also if aborting it fails too', async () => {
+    class FailingFileSystem extends SmallFileSystem {
+      override async openWrite(): Promise<FileWriter> {
+        return {
+          written: 0,
+          write: () => Promise.reject(new Error('the write failed')),
+          close: async () => undefined,
+          abort: () => Promise.reject(new Error('the abort failed')),
+        };
+      }
+    }
+    await expect(new FailingFileSystem().write('/a', bytes('x'))).rejects.toThrow('the write failed');
+  });
+});
+
 describe('a file system that only says what there is', () => {
   const fs = new SmallFileSystem();
 

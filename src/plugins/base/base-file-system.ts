@@ -6,6 +6,7 @@
  * `openProducerWrite`, `openAppend`, `streamSettings` and `renew` are absent: they are for file systems with streams.
  */
 import { createError, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
+import { abortWrite } from '../../fs/abort-write.ts';
 import {
   type ByteRange,
   type Capabilities,
@@ -101,8 +102,7 @@ export abstract class BaseFileSystem implements FileSystem {
     try {
       await writer.write(copy);
     } catch (error) {
-      await writer.abort();
-      throw error;
+      await abortWrite(writer, error);
     }
     await writer.close();
     return writer.written;

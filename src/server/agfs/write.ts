@@ -1,6 +1,7 @@
 /** Writing to files with `PUT /files` and `POST /write`, and ending streams with `POST /end`. */
 
 import { createError } from '../../errors/index.ts';
+import { abortWrite } from '../../fs/abort-write.ts';
 import type { FileWriter, StreamSettings, WriteOptions } from '../../fs/index.ts';
 import { ATOMIC, HEADERS, JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { RESPONSE_HEADERS } from '../http/headers.ts';
@@ -147,8 +148,7 @@ async function writeText(exchange: Exchange): Promise<void> {
   try {
     if (data.length > 0) await writer.write(data);
   } catch (error) {
-    await writer.abort();
-    throw error;
+    await abortWrite(writer, error);
   }
   await writer.close({ end: request.end, endStatus: request.endStatus });
   sendWritten(exchange, writer, data.length);

@@ -4,6 +4,7 @@
  */
 import { MAX_CHUNK } from '../../core/index.ts';
 import { createError, limitReached, type StreamFSError } from '../../errors/index.ts';
+import { abortWrite } from '../../fs/abort-write.ts';
 import type { FileWriter } from '../../fs/index.ts';
 import { asArrived, type Cutter, fixedLength } from './cutter.ts';
 import type { BodySource } from './source.ts';
@@ -30,8 +31,7 @@ export async function receiveBody(body: BodySource, writer: FileWriter, options:
   try {
     await pour(body, writer, options);
   } catch (error) {
-    await writer.abort();
-    throw error;
+    await abortWrite(writer, error);
   }
   await writer.close({ end: options.end, endStatus: options.endStatus });
   return writer.written;

@@ -4,6 +4,7 @@
  * read.
  */
 import { createError, isStreamFSError, StreamFSError } from '../../errors/index.ts';
+import { abortWrite } from '../../fs/abort-write.ts';
 import { type Appender, type FileSystem, type FileWriter, openAppender, type StoredStream } from '../../fs/index.ts';
 import { CLOSE_CODES, END_STATUS_RULE, isEndStatus, WEBSOCKET_SUBPROTOCOLS } from '../../protocol/index.ts';
 import { stackOf } from '../http/respond.ts';
@@ -143,8 +144,7 @@ class MessageWriter implements ConnectionUser {
       try {
         await writer.write(bytes);
       } catch (error) {
-        await writer.abort();
-        throw error;
+        await abortWrite(writer, error);
       }
       await writer.close();
       this.acknowledge(writer.endOffset!, writer.producer?.isRepeated === true || undefined);

@@ -137,14 +137,20 @@ function parseDatabase(path: string, mode: RedisAddress['mode']): number {
 }
 
 function parseTls(parameters: URLSearchParams): TlsOptions {
-  const file = (name: string) => {
+  const file = (name: string, content: 'CERTIFICATE' | 'PRIVATE KEY') => {
     const path = parameters.get(name);
-    return path === null ? undefined : readFile(name, path);
+    if (path === null) return undefined;
+    const text = readFile(name, path);
+    // TLS would ignore a file without it, and fail later for another reason.
+    if (!new RegExp(`-----BEGIN [A-Z0-9 ]*${content}-----`).test(text)) {
+      throw invalid(`${name}= names a file without a ${content.toLowerCase()} in PEM format: ${path}`);
+    }
+    return text;
   };
   return {
-    ca: file('ca'),
-    cert: file('cert'),
-    key: file('key'),
+    ca: file('ca', 'CERTIFICATE'),
+    cert: file('cert', 'CERTIFICATE'),
+    key: file('key', 'PRIVATE KEY'),
     servername: parameters.get('servername') ?? undefined,
   };
 }

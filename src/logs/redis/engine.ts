@@ -457,7 +457,25 @@ function reasonOf(error: ReplyError | ConnectionLost): string {
   if (error instanceof ReplyError && error.message.includes('without any password configured')) {
     return 'it asks for no password, and one is given: is it the server that is meant?';
   }
-  return (error instanceof ReplyError && EXPLANATIONS[error.code]) || error.message;
+  if (error instanceof ReplyError) return EXPLANATIONS[error.code] ?? error.message;
+  return isOfTls(error) ? tlsReason(error.message) : error.message;
+}
+
+function isOfTls({ message }: ConnectionLost): boolean {
+  return /CERT|SELF_SIGNED|VERIFY_LEAF|ERR_TLS|ERR_SSL|EPROTO/.test(message);
+}
+
+function tlsReason(code: string): string {
+  if (/SELF_SIGNED|VERIFY_LEAF|UNABLE_TO_GET_ISSUER/.test(code)) {
+    return `TLS: its certificate is not trusted (${code}): give that of its authority with ca=`;
+  }
+  if (code.includes('ALTNAME')) {
+    return `TLS: its certificate is for another name (${code}): give a name in it with servername=`;
+  }
+  if (code.includes('CERTIFICATE_REQUIRED')) {
+    return `TLS: it requires a client certificate (${code}): give one with cert= and key=`;
+  }
+  return `TLS: ${code}`;
 }
 
 /** The eviction policy of a server, if it may evict keys. Without a memory limit it never does. */
@@ -472,10 +490,7 @@ function refusalOf(error: unknown): string | undefined {
     if (TRANSIENT.includes(error.code)) return undefined;
     return reasonOf(error);
   }
-  if (error instanceof ConnectionLost && /CERT|SELF_SIGNED|ERR_TLS|ERR_SSL|EPROTO/.test(error.message)) {
-    return `TLS: ${error.message}`;
-  }
-  return undefined;
+  return error instanceof ConnectionLost && isOfTls(error) ? reasonOf(error) : undefined;
 }
 
 function pauseOf(attempt: number): number {

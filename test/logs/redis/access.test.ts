@@ -229,7 +229,15 @@ describe('Redis over TLS', () => {
 
   it('is refused where the certificate is of no authority that is known', async () => {
     const log = logAt(`rediss://127.0.0.1:${redis.port}`);
-    await expect(log.start()).rejects.toMatchObject({ code: 'LOG_REFUSED', message: expect.stringContaining('TLS') });
+    const message = expect.stringMatching(/TLS: its certificate is not trusted \(SELF_SIGNED_CERT_IN_CHAIN\): .* ca=/);
+    await expect(log.start()).rejects.toMatchObject({ code: 'LOG_REFUSED', message });
+  });
+
+  it('is refused where the certificate is for another name, unless that name is given', async () => {
+    const url = `rediss://127.0.0.1:${redis.port}?ca=${authority.caFile}&servername=`;
+    const message = expect.stringMatching(/TLS: its certificate is for another name \(.*\): .* servername=/);
+    await expect(logAt(`${url}other.test`).start()).rejects.toMatchObject({ code: 'LOG_REFUSED', message });
+    await works(logAt(`${url}localhost`));
   });
 });
 

@@ -60,13 +60,25 @@ describe('the address of Redis', () => {
 
   it('reads certificates for TLS from files', async () => {
     const file = join(directory, 'ca.pem');
-    await writeFile(file, 'PEM');
+    const pem = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n';
+    await writeFile(file, pem);
     expect(parse(`rediss://a.test?ca=${file}&servername=x.test`).tls).toEqual({
-      ca: 'PEM',
+      ca: pem,
       cert: undefined,
       key: undefined,
       servername: 'x.test',
     });
+  });
+
+  it.each([
+    ['ca', 'certificate'],
+    ['cert', 'certificate'],
+    ['key', 'private key'],
+  ])('refuses a file for %s= that has no %s, which TLS would ignore', async (name, content) => {
+    const file = join(directory, 'other.pem');
+    const other = content === 'certificate' ? 'PRIVATE KEY' : 'CERTIFICATE';
+    await writeFile(file, `-----BEGIN ${other}-----\nMIIB\n-----END ${other}-----\n`);
+    expect(() => parse(`rediss://a.test?${name}=${file}`)).toThrow(`${name}= names a file without a ${content}`);
   });
 
   it.each([

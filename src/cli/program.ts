@@ -243,6 +243,7 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .command('kick')
     .description('disconnect readers, by the ids that `readers` prints')
     .argument('<id...>')
+    .option('--node <name>', 'the NODE that `readers` printed, if several servers share a log: others refuse')
     .action(run(async () => (await import('./commands/kick.ts')).kick));
 
   program

@@ -340,10 +340,14 @@ export class StreamFSClient {
     return this.#transport.json('GET', '/readers', { query: { path, limit, after }, signal });
   }
 
-  /** Disconnects a reader: its program gets the error READER_KICKED, or a response with the end reason `kicked`. */
-  async kick(id: number): Promise<void> {
+  /**
+   * Disconnects a reader: its program gets the error READER_KICKED, or a response with the end reason `kicked`.
+   *
+   * @param options `node`: the node of the list with this id, if several servers share a log: another one refuses
+   */
+  async kick(id: number, { node }: { node?: string | undefined } = {}): Promise<void> {
     checkInteger('id', id);
-    await this.#transport.json('DELETE', `/readers/${id}`);
+    await this.#transport.json('DELETE', `/readers/${id}`, { query: { node } });
   }
 
   // Links

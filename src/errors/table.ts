@@ -140,6 +140,7 @@ export const ERRORS = {
     text: 'the log of this mount, {log}, has no memory left: nothing was written; existing data can be read',
   },
   LOG_REFUSED: { status: 500, text: 'the log {log} cannot be used: {reason}' },
+  NODE_DIFFERS: { status: 409, text: 'this is node {actual}, not {expected}: each node numbers its own readers' },
   LOG_NOT_SUPPORTED: { status: 501, text: '{operation} is not supported for streams of a shared log' },
   STREAM_LIMIT: { status: 429, text: 'too many streams: {max} are allowed for each mount' },
   STREAM_READER_LIMIT: { status: 429, text: 'too many readers: {max} are allowed for each stream' },

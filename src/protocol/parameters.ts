@@ -48,6 +48,7 @@ export const QUERY_PARAMETERS = [
   // Lists.
   'after',
   'limit',
+  'node',
   // Signed links.
   'expires',
   'signature',

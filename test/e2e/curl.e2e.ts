@@ -420,6 +420,8 @@ describe('curl: the server', () => {
       policy: 'drop-oldest',
     });
     const params = { id: Number(readers[0]!.id) };
+    const other = await askFor('DELETE /api/v1/readers/:id', params, '?node=b');
+    expect([other.status, other.json.code]).toEqual([409, 'NODE_DIFFERS']);
     const kick = () => seen(askFor('DELETE /api/v1/readers/:id', params, ''));
     expect(await kick()).toEqual([200, { message: 'reader kicked' }]);
     const read = await reading;

@@ -376,6 +376,24 @@ describe('contract 106: nodes that share a log', () => {
     }
   });
 
+  it('a reader is kicked only at the node that is named, although others have readers with the same id', async () => {
+    const { nodes } = await cluster(2);
+    const [a, b] = nodes as [Node, Node];
+    await put(a, 'x');
+    const reader = await live(a);
+    await reader.until(1);
+    const { node, readers } = (await a.call('GET', '/readers')).json() as unknown as {
+      node: string;
+      readers: { id: number }[];
+    };
+    const kick = (at: Node) => at.call('DELETE', `/readers/${readers[0]!.id}?node=${node}`);
+    const refused = await kick(b);
+    expect([refused.status, refused.json().code]).toEqual([409, 'NODE_DIFFERS']);
+    expect((await kick(a)).status).toBe(200);
+    await reader.end();
+    expect(reader.res.trailers['x-stream-end']).toBe('kicked');
+  });
+
   it('a log without memory refuses appends, and nothing that was there is lost', async () => {
     const { engine, nodes } = await cluster(2);
     const [a, b] = nodes as [Node, Node];

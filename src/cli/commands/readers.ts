@@ -11,9 +11,13 @@ const NUMBERS = ['ID', 'LAG', 'SENT', 'LOST'].map((heading) => HEADINGS.indexOf(
 export async function readers(context: CommandContext, path?: string): Promise<undefined> {
   const client = await context.client();
   const found: ReaderInfo[] = [];
+  const rows = [HEADINGS];
   for (let after: number | undefined = 0; after !== undefined; ) {
-    const { readers, next } = await client.readers({ after, path });
+    const { node, readers, next } = await client.readers({ after, path });
     found.push(...readers);
+    const nodes = node === undefined ? [] : [printable(node)];
+    rows.push(...readers.map((reader) => [...rowOf(reader), ...nodes]));
+    if (nodes.length > 0) rows[0] = [...HEADINGS, 'NODE'];
     after = next;
   }
   if (context.global.json) {
@@ -24,7 +28,7 @@ export async function readers(context: CommandContext, path?: string): Promise<u
     if (context.chatty) context.messages.note('no readers');
     return;
   }
-  for (const line of table([HEADINGS, ...found.map(rowOf)], NUMBERS)) await context.print(line);
+  for (const line of table(rows, NUMBERS)) await context.print(line);
 }
 
 function rowOf(reader: ReaderInfo): string[] {

@@ -61,7 +61,7 @@ export function listReaders(server: Server, { path, after, limit }: ReaderQuery)
   const readers = page.map((found) => infoOf(found, server));
   return {
     readers,
-    node: server.mounts.logs()[0]?.log.node,
+    node: nodeOf(server),
     count: matching.length,
     // Where the next page begins, if there is one.
     ...(rest.length > page.length ? { next: readers.at(-1)!.id } : {}),
@@ -92,6 +92,11 @@ function stateOf(reader: Reader, live: LiveRead | undefined, { limits }: Server)
   if (live !== undefined && limits.connections.stalledForMs(live.socket) >= STALLED_AFTER_MS) return 'stalled';
   if (reader.stream.endReason !== undefined) return 'ending';
   return reader.hasCaughtUp ? 'live' : 'catching-up';
+}
+
+/** The name of this server among those that share a log. */
+export function nodeOf({ mounts }: Server): string | undefined {
+  return mounts.logs()[0]?.log.node;
 }
 
 /**

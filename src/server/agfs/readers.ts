@@ -3,10 +3,10 @@
 import { createError } from '../../errors/index.ts';
 import { sendJson, sendMessage } from '../http/respond.ts';
 import { json, message } from '../http/responses.ts';
-import type { Route } from '../http/route.ts';
+import type { Route, ServerContext } from '../http/route.ts';
 import { shorten } from '../http/shorten.ts';
 import { optional } from './parameters.ts';
-import { kickReader, listReaders } from './reader-list.ts';
+import { kickReader, listReaders, nodeOf } from './reader-list.ts';
 
 /** Readers in one response: the default and the maximum. */
 const DEFAULT_LIMIT = 1000;
@@ -44,7 +44,7 @@ export const kick: Route = {
   summary: 'Ends a read with the reason `kicked`; a handle with a reader is closed.',
   permission: 'admin server',
   answers: [message(200, 'reader kicked')],
-  errors: ['READER_NOT_FOUND'],
+  errors: ['READER_NOT_FOUND', 'NODE_DIFFERS'],
   parameters: [
     {
       name: 'id',
@@ -54,9 +54,10 @@ export const kick: Route = {
       min: 0,
       description: 'The id from the list of readers.',
     },
+    optional('node', 'string', 'The `node` of that list: a server with another name refuses, because its ids differ.'),
   ],
   async handle(exchange) {
-    const { params, server } = exchange;
+    const { params, query, server } = exchange;
     const text = params.id ?? '';
     if (!/^\d{1,16}$/.test(text)) {
       throw createError('INVALID_PARAMETER', {
@@ -64,8 +65,17 @@ export const kick: Route = {
         reason: `must be the number of a reader, got ${shorten(text)}`,
       });
     }
+    requireNode(server, query.text('node'));
     const { id, path, address } = await kickReader(server, Number(text));
     server.logger.info('reader kicked', { reader: id, stream: path, address });
     sendMessage(exchange, 200, 'reader kicked');
   },
 };
+
+/** @throws NODE_DIFFERS */
+function requireNode(server: ServerContext, expected: string | undefined): void {
+  const actual = nodeOf(server);
+  if (expected !== undefined && expected !== actual) {
+    throw createError('NODE_DIFFERS', { expected: shorten(expected), actual: actual ?? 'without a name' });
+  }
+}

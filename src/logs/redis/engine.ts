@@ -4,11 +4,13 @@
  *
  * All commands may be repeated: scripts recognize a batch by its number, and all other commands only read.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createError } from '../../errors/index.ts';
 import type { RedisAddress, ServerAddress } from './address.ts';
 import { type Argument, ConnectionLost, type RedisDriver, type Reply, ReplyError } from './driver.ts';
 import { Link } from './link.ts';
 import type { Script } from './scripts.ts';
+import { Semaphore } from './semaphore.ts';
 import { slotOf } from './slots.ts';
 import { createTopology, keyOf, type Topology } from './topology.ts';
 
@@ -44,6 +46,9 @@ const WRONG_SERVER = ['READONLY', 'NOREPLICAS', 'MASTERDOWN', 'CLUSTERDOWN', 'LO
 /** Errors of writes that reads and PING on the same server may not show. */
 const REFUSES_WRITES = [...WRONG_SERVER, 'MISCONF'];
 
+/** Maximum subscriptions of one server that wait for their answer. */
+const MAX_CONCURRENT_SUBSCRIPTIONS = 256;
+
 /** Explanations of refusals: the fault, and the remedy. */
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   NOAUTH: 'it requires a password, and none is given',
@@ -73,6 +78,8 @@ interface Server {
   readonly commands: Link;
   readonly tail: Link;
   readonly subscribers: Map<string, Subscriber>;
+  /** Limits concurrent subscriptions, so that those of all streams do not block the event loop after a reconnect. */
+  readonly attaching: Semaphore;
 }
 
 export interface EngineOptions {
@@ -254,6 +261,7 @@ export class Engine {
       commands: new Link(() => this.#connect(address)),
       tail: new Link(() => this.#connect(address)),
       subscribers: new Map(),
+      attaching: new Semaphore(MAX_CONCURRENT_SUBSCRIPTIONS),
     };
     server.commands.onLost = (reason) => {
       this.#topology.invalidate();
@@ -262,12 +270,12 @@ export class Engine {
     server.tail.onLost = (reason) => {
       this.#topology.invalidate();
       this.#isDown(reason);
-      this.#reattach(server, [...server.subscribers.values()]);
+      void this.#reattach(server, [...server.subscribers.values()]);
     };
     server.tail.onMoved = (channel) => {
       this.#topology.invalidate();
       const subscriber = server.subscribers.get(channel);
-      if (subscriber !== undefined) this.#reattach(server, [subscriber]);
+      if (subscriber !== undefined) void this.#reattach(server, [subscriber]);
     };
     this.#servers.set(key, server);
     return server;
@@ -297,9 +305,12 @@ export class Engine {
     throw new ConnectionLost(`${keyOf(address)} is not a master`);
   }
 
-  #reattach(server: Server, subscribers: readonly Subscriber[]): void {
+  async #reattach(server: Server, subscribers: readonly Subscriber[]): Promise<void> {
     for (const subscriber of subscribers) {
       if (server.subscribers.get(subscriber.channel) === subscriber) server.subscribers.delete(subscriber.channel);
+    }
+    for (const [n, subscriber] of subscribers.entries()) {
+      if (n % MAX_CONCURRENT_SUBSCRIPTIONS === MAX_CONCURRENT_SUBSCRIPTIONS - 1) await nextTurn();
       void this.#attach(subscriber);
     }
   }
@@ -312,11 +323,7 @@ export class Engine {
       let server: Server | undefined;
       try {
         server = this.#serverAt(await this.#topology.serverOf(slot));
-        if (!this.#isWanted(subscriber)) return;
-        server.subscribers.set(channel, subscriber);
-        await server.tail.subscribe([channel], (message) => {
-          if (server?.subscribers.get(channel) === subscriber) subscriber.message(message);
-        });
+        await this.#subscribeAt(server, subscriber);
         if (!this.#isWanted(subscriber)) {
           void server.tail.unsubscribe(channel);
           return;
@@ -333,6 +340,17 @@ export class Engine {
         await pause(pauseOf(attempt));
       }
     }
+  }
+
+  #subscribeAt(server: Server, subscriber: Subscriber): Promise<void> {
+    const { channel } = subscriber;
+    return server.attaching.run(async () => {
+      if (!this.#isWanted(subscriber)) return;
+      server.subscribers.set(channel, subscriber);
+      await server.tail.subscribe([channel], (message) => {
+        if (server.subscribers.get(channel) === subscriber) subscriber.message(message);
+      });
+    });
   }
 
   #isWanted(subscriber: Subscriber): boolean {

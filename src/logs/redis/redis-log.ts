@@ -32,6 +32,7 @@ import { textOfLengths } from './lengths.ts';
 import { loadNodeRedis } from './node-redis.ts';
 import { parseState, partsOf, type StoredStream, streamStateOf, textOf } from './replies.ts';
 import { SCRIPTS, type Script } from './scripts.ts';
+import { Semaphore } from './semaphore.ts';
 import { type Member, StreamIndex } from './stream-index.ts';
 import { NodeNames, Tags } from './tags.ts';
 
@@ -389,26 +390,4 @@ function termsOf({ retention, ttl, expiresAt, facts }: StreamTerms): string[] {
     expiresAt === undefined ? '' : String(expiresAt),
     facts,
   ];
-}
-
-/** A counting semaphore. */
-class Semaphore {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#free--;
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next();
-    }
-  }
 }

@@ -48,10 +48,17 @@ function readOr(path: string, otherwise: string): string {
   }
 }
 
-/** The 22nd field of the file, counted from the end of the process name, which may contain spaces. */
+/** States of a process that has exited, until its parent has read its exit code: see proc_pid_stat(5). */
+const EXITED_STATES = ['Z', 'X', 'x'];
+
+/**
+ * When a process started, in clock ticks since boot; empty for one that has exited. It is the 22nd field of the file and
+ * the state is the third, counted from the end of the process name, which may contain spaces.
+ */
 function startOf(pid: number): string {
   const stat = readOr(`/proc/${pid}/stat`, '');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return EXITED_STATES.includes(fields[0]!) ? '' : (fields[19] ?? '');
 }
 
 export class DirectoryLock {

@@ -1,13 +1,17 @@
 /** The lock of a directory: two processes never write into one directory. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { DirectoryLock } from '../../src/persist/directory-lock.ts';
 import { StreamFileSystem } from '../../src/plugins/streamfs/file-system.ts';
 import { parseSettings } from '../../src/plugins/streamfs/settings.ts';
 import { recorder } from '../app/recorder.ts';
+import { waitFor } from '../harness/wait.ts';
 
 let directory: string;
 let file: string;
@@ -58,6 +62,27 @@ describe('the lock of a directory', () => {
     await expect(take()).rejects.toEqual(LOCKED);
     expect(readdirSync(directory)).toEqual(['LOCK']);
     expect(await lock.isHeld()).toBe(true);
+  });
+
+  it('is taken over from an owner that was killed and whose parent has not noticed', async () => {
+    // The shell starts a process that ends with its input, and becomes a program that never reads the exit code.
+    const parent = spawn('sh', ['-c', 'cat <&3 & echo $!; exec sleep 600'], {
+      stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
+    });
+    onTestFinished(() => void parent.kill('SIGKILL'));
+    const pid = Number(String(await once(parent.stdout!, 'data')));
+    await waitFor('the shell to be the program', () => readFileSync(`/proc/${parent.pid}/comm`, 'utf8') === 'sleep\n');
+    (parent.stdio[3] as Writable).end();
+    const fields = await waitFor('the process to be a zombie', () => {
+      const found = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
+      return found[0] === 'Z' ? found : undefined;
+    });
+    const first = await take();
+    const text = readFileSync(file, 'utf8');
+    await first.release();
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(text), pid, started: fields[19] }));
+    await take();
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ pid: process.pid });
   });
 
   it('is taken over from a dead owner, with what an interrupted takeover has left behind', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ReaderInfo, StreamFSClient } from '../../src/client/index.ts';
+import { type ReaderInfo, type StreamFSClient, StreamFSClientError } from '../../src/client/index.ts';
 import { sparklinePath } from '../sparkline.tsx';
 import { appended, EMPTY } from './history.ts';
 import { Rates } from './rates.ts';
@@ -84,6 +84,36 @@ describe('the feed of streams', () => {
     await poll(feed);
     expect(asked).toEqual(['/s undefined', '/s d', '/s/d undefined']);
     expect(feed.rows.value.map(({ path }) => path)).toEqual(['/s/a', '/s/z', '/s/d/b']);
+  });
+});
+
+describe('the feed of streams, while the log of one mount is unavailable', () => {
+  it('updates the streams of other mounts and keeps those of that mount', async () => {
+    const stream = (name: string) => ({
+      ...{ name, isDir: false, size: 0, mode: 0, modTime: '2026-01-01T00:00:00Z' },
+      meta: { Name: 'streamfs', Type: 'stream', Content: { generation: 'g', end_offset: '1' } },
+    });
+    const mounts = ['/s', '/log'].map((path) => ({ path, pluginName: 'streamfs', status: 'mounted' }));
+    const listed: Record<string, string[] | undefined> = { '/s': ['a'], '/log': ['x', 'y'] };
+    const api = {
+      mounts: async () => mounts,
+      listPage: async (path: string) => {
+        const names = listed[path];
+        if (names === undefined) throw new StreamFSClientError('http', 'no log', { code: 'LOG_UNAVAILABLE' });
+        return { files: names.map(stream) };
+      },
+    };
+    const feed = new StreamsFeed(api as unknown as StreamFSClient);
+    const paths = () => feed.rows.value.map(({ path }) => path).sort();
+    await poll(feed);
+    expect(paths()).toEqual(['/log/x', '/log/y', '/s/a']);
+    listed['/log'] = undefined;
+    listed['/s'] = ['a', 'b'];
+    await poll(feed);
+    expect(paths()).toEqual(['/log/x', '/log/y', '/s/a', '/s/b']);
+    listed['/log'] = ['y'];
+    await poll(feed);
+    expect(paths()).toEqual(['/log/y', '/s/a', '/s/b']);
   });
 });
 

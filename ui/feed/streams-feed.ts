@@ -11,6 +11,8 @@ const PARALLEL = 2;
 
 /** Errors of a directory that has changed since its parent was listed. */
 const GONE = ['STREAM_NOT_FOUND', 'NOT_A_DIRECTORY', 'MOUNT_NOT_READY', 'MOUNT_FAILED', 'FORBIDDEN'];
+/** Errors of a mount that cannot be asked now: its streams stay as they were last seen. */
+const UNAVAILABLE = ['LOG_UNAVAILABLE'];
 
 export class StreamsFeed {
   readonly rows = signal<readonly StreamRow[]>([]);
@@ -50,7 +52,8 @@ export class StreamsFeed {
           after = page.next;
         } while (after !== undefined);
       } catch (error) {
-        if (!isClientError(error, ...GONE)) throw error;
+        if (isClientError(error, ...UNAVAILABLE)) rows.push(...this.#knownBelow(directory));
+        else if (!isClientError(error, ...GONE)) throw error;
       }
     };
     while (directories.length > 0) {
@@ -63,6 +66,11 @@ export class StreamsFeed {
       this.mounts.value = mounts;
       this.#show(rows);
     });
+  }
+
+  #knownBelow(directory: string): StreamRow[] {
+    const prefix = directory === '/' ? '/' : `${directory}/`;
+    return this.rows.peek().filter(({ path }) => path.startsWith(prefix));
   }
 
   /** Unchanged rows remain the same objects, so that they are not rendered again. */

@@ -1,5 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { createError } from '../errors/index.ts';
 import { codeOf } from './disk.ts';
 
 /** Logs are private to their owner. */
@@ -10,7 +11,7 @@ const PRIVATE = 0o700;
  * Node, which never returns if an existing directory refuses new entries with ENOENT, as `/proc` does.
  *
  * @param mode the mode of created directories, less the umask
- * @throws errors of the disk
+ * @throws errors of the disk; NOT_A_DIRECTORY if a file has the path
  */
 export async function makeDirectory(path: string, mode = PRIVATE): Promise<void> {
   try {
@@ -28,6 +29,7 @@ async function makeOne(path: string, mode: number): Promise<void> {
     await mkdir(path, { mode });
   } catch (error) {
     const there = await stat(path).catch(() => undefined);
-    if (there?.isDirectory() !== true) throw error;
+    if (there === undefined) throw error;
+    if (!there.isDirectory()) throw createError('NOT_A_DIRECTORY', { path });
   }
 }

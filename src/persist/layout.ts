@@ -88,13 +88,14 @@ export async function readFormat(disk: Disk): Promise<number | undefined> {
   if (match !== null) {
     const salt = Number.parseInt(match[1]!, 16);
     if (formatOf(salt) === text) return salt;
-    // With a wrong salt every record would be invalid, and all of them would be truncated.
-    throw createError('DISK_FORMAT', { directory: disk.name, reason: 'its file FORMAT is damaged' });
   }
   const [version = ''] = text.split('\n');
-  const reason = version.startsWith('streamfs-log ')
-    ? `it is a log of the version "${version.slice(0, 40)}", and this program knows "${FORMAT}": use a newer one`
-    : 'the content of its file FORMAT is unknown to this program';
+  let reason = 'the content of its file FORMAT is unknown to this program';
+  // With a wrong salt every record would be invalid, and all of them would be truncated.
+  if (version === FORMAT) reason = 'its file FORMAT is damaged';
+  else if (version.startsWith('streamfs-log ')) {
+    reason = `it is a log of the version "${version.slice(0, 40)}", and this program knows "${FORMAT}": use a newer one`;
+  }
   throw createError('DISK_FORMAT', { directory: disk.name, reason });
 }
 

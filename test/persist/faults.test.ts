@@ -455,6 +455,11 @@ describe('a directory', () => {
     format[digit] = before === 0x30 ? 0x31 : 0x30;
     await expect(openStore(disk.kill())).rejects.toMatchObject({ code: 'DISK_FORMAT' });
     format[digit] = before;
+    for (const bytes of [format.subarray(0, -3), Buffer.concat([format, Buffer.alloc(9)])]) {
+      disk.files.get('FORMAT')!.bytes = bytes;
+      await expect(openStore(disk.kill())).rejects.toThrow('its file FORMAT is damaged');
+    }
+    disk.files.get('FORMAT')!.bytes = format;
     const again = await openStore(disk.kill());
     expect(await bytesOf(again.store, '/a')).toBe('kept');
     await again.store.close();

@@ -166,7 +166,7 @@ async function readJournals(disk: Disk, salt: number, begin: StateBegin, recover
     throw new LogUnusableError({ file: journalPath(first), problem: 'the whole file is missing' });
   }
   const scans: JournalScan[] = [];
-  let expected: number | undefined = begin.journal > 0 ? begin.sequence : undefined;
+  let expected = begin.sequence;
   for (const number of numbers) {
     const bytes = (await readWhole(disk, journalPath(number))) ?? Buffer.alloc(0);
     const from = number === begin.journal ? begin.position : 0;

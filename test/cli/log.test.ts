@@ -84,6 +84,15 @@ describe('log check', () => {
     expect(out).toMatch(/^damage +none$/m);
   });
 
+  it('contract 109: tells of an emptied journal before others', async () => {
+    await makeLog();
+    await (await start()).shutdown();
+    await change(JOURNAL, () => Buffer.alloc(0));
+    const { code, err } = await log('check', directory);
+    expect(code).toBe(EXIT.lost.code);
+    expect(err).toMatch(/journal\/0000000002\.log: at .*records are missing here/);
+  });
+
   it('tells the same to programs', async () => {
     await makeLog();
     const { code, out } = await log('check', directory, '--json');

@@ -175,6 +175,11 @@ async function readJournals(disk: Disk, salt: number, begin: StateBegin, recover
     recovery.readBytes += bytes.length - from;
     scans.push({ number, bytes, scan });
   }
+  const isEmpty = scans.every(({ scan }) => scan.records.length === 0);
+  // A log that was closed has at least the record of that.
+  if (isEmpty && (await disk.list('')).includes(SHUTDOWN_SNAPSHOT_FILE)) {
+    recovery.damages.push({ file: journalPath(first), from: 0, to: 0, problem: problemOf(0, 0) });
+  }
   return scans;
 }
 

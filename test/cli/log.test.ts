@@ -93,6 +93,14 @@ describe('log check', () => {
     expect(err).toMatch(/journal\/0000000002\.log: at .*records are missing here/);
   });
 
+  it('contract 109: tells of an emptied journal that is the only one', async () => {
+    await makeLog();
+    await change(JOURNAL, () => Buffer.alloc(0));
+    const { code, err } = await log('check', directory);
+    expect(code).toBe(EXIT.lost.code);
+    expect(err).toMatch(/journal\/0000000001\.log: at .*records are missing here/);
+  });
+
   it('tells the same to programs', async () => {
     await makeLog();
     const { code, out } = await log('check', directory, '--json');

@@ -1,12 +1,14 @@
 /** The frame around every view: the navigation, the connection state, and the view itself. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ServerFeed } from './feed/server-feed.ts';
 import type { StreamsFeed } from './feed/streams-feed.ts';
+import type { Place } from './hash.ts';
 import { HealthView } from './health/index.tsx';
 import { HelpDialog } from './help-dialog.tsx';
 import { listenToKeys } from './keyboard.ts';
 import { lazy } from './lazy.tsx';
+import { printable } from './printable.ts';
 import { here } from './routing.ts';
 import { ConnectionState } from './session/connection-state.tsx';
 import type { PageClient } from './session/page-client.ts';
@@ -25,8 +27,15 @@ export function App({ client, feeds }: { client: PageClient; feeds: Feeds }) {
   const { path, place } = here.value;
   // The owner of a link needs no token for the path of the link.
   const isLinked = place === 'stream' && client.link.value?.path === path;
+  const isFirst = useRef(true);
   const [isHelpShown, setHelpShown] = useState(false);
   useEffect(() => listenToKeys(() => setHelpShown(true)), []);
+  useEffect(() => {
+    document.title = titleOf(place, path);
+    // The element that had the focus is gone with the previous view: without this, the next one begins at the top.
+    if (isFirst.current) isFirst.current = false;
+    else if (document.activeElement === document.body) document.getElementById('main')?.focus({ preventScroll: true });
+  }, [place, path]);
   return (
     <>
       <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
@@ -74,6 +83,13 @@ export function App({ client, feeds }: { client: PageClient; feeds: Feeds }) {
       {isHelpShown ? <HelpDialog onClose={() => setHelpShown(false)} /> : null}
     </>
   );
+}
+
+const TITLES = { streams: 'Streams', health: 'Health', api: 'API', missing: 'Not found' } as const;
+
+/** The name of the tab. */
+function titleOf(place: Place, path: string): string {
+  return `${place === 'stream' ? printable(path) : TITLES[place]} · StreamFS`;
 }
 
 const THEME_SIGNS = { auto: '◐', dark: '☾', light: '☀' } as const;

@@ -55,7 +55,17 @@ export function Chart({ label, history, format, isBytes = false }: ChartProps) {
   }, [colours, format, isBytes]);
 
   useEffect(() => plot.current?.setData(dataOf(history)), [history]);
-  return <div class="chart" ref={box} role="img" aria-label={label} />;
+  return <div class="chart" ref={box} role="img" aria-label={`${label}${summary(history, format)}`} />;
+}
+
+/** The chart in words: its newest, lowest and highest value. */
+export function summary({ values }: History, format: (value: number) => string): string {
+  const known = values.filter((value) => value !== null);
+  if (known.length === 0) return ': no values yet';
+  const newest = values.at(-1);
+  const now = newest === null || newest === undefined ? 'now unknown' : `now ${format(newest)}`;
+  const holes = known.length < values.length ? ', with gaps' : '';
+  return `: ${now}, lowest ${format(Math.min(...known))}, highest ${format(Math.max(...known))}${holes}`;
 }
 
 function dataOf({ times, values }: History): uPlot.AlignedData {

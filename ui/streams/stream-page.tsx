@@ -30,13 +30,13 @@ export function StreamPage({ path, client }: { path: string; client: PageClient 
       <a href="#/" aria-label="All streams">
         ←
       </a>
-      <bdi title={printable(path)}>
+      <span class="path" dir="ltr" title={printable(path)}>
         {parts.map((part, at) => (
           <span key={at} class={at === parts.length - 1 ? '' : 'muted'}>
-            /{printable(part)}
+            /<bdi>{printable(part)}</bdi>
           </span>
         ))}
-      </bdi>
+      </span>
     </h1>
   );
   const actions = isGuest ? null : (

@@ -98,7 +98,18 @@ export function Table<Row>({ label, columns, rows, keyOf, sort, onSort, onOpen, 
 
   return (
     <div class={narrow ? 'table narrow' : 'table'} role="table" aria-label={label} aria-rowcount={count + 1}>
-      {narrow ? null : (
+      {narrow ? (
+        // On a narrow screen the cells of a row are below each other, and headings are for screen readers only.
+        <div class="visually-hidden" role="rowgroup">
+          <div role="row" aria-rowindex={1}>
+            {shown.map(({ id, title }) => (
+              <span key={id} role="columnheader">
+                {title || 'Actions'}
+              </span>
+            ))}
+          </div>
+        </div>
+      ) : (
         <div class="table-head" role="rowgroup">
           <div class="table-row" role="row" aria-rowindex={1} style={{ gridTemplateColumns: tracks }}>
             {shown.map((column) => (

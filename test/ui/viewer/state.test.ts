@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { textOfReading } from '../../../ui/viewer/connection/reading.ts';
+import { announcementOf, textOfReading } from '../../../ui/viewer/connection/reading.ts';
 import { followStart, parseViewState, viewStateQuery } from '../../../ui/viewer/view-state.ts';
 
 const parse = (query: string, isNarrow = false) => parseViewState(new URLSearchParams(query), isNarrow);
@@ -54,7 +54,7 @@ describe('the state of the view in the address', () => {
 });
 
 describe('the state of a read', () => {
-  const facts = { silentFor: undefined, offset: 10, lag: 0 };
+  const facts = { silentFor: undefined, offset: 10, lag: 0, lost: 0 };
   it('is said in a word, with the reason', () => {
     const phases = [
       [{ kind: 'connecting' }, 'connecting', ''],
@@ -78,6 +78,24 @@ describe('the state of a read', () => {
     for (const [phase, state, detail] of phases) {
       expect(textOfReading({ ...facts, phase }, 1000)).toMatchObject({ state, detail });
     }
+  });
+
+  it('is announced with its reason and losses, and without figures that count', () => {
+    const lost = 2048;
+    expect(announcementOf({ ...facts, phase: { kind: 'live' } }).text).toBe('live');
+    expect(announcementOf({ ...facts, phase: { kind: 'live' }, lost }).text).toBe('live, 2.0 KB lost');
+    expect(announcementOf({ ...facts, phase: { kind: 'live' }, silentFor: 4200 }).text).toBe(
+      'silent: nothing from the server',
+    );
+    const reconnecting = { kind: 'reconnecting', attempt: 1, why: 'cut' } as const;
+    const texts = [0, 5000].map((until) => announcementOf({ ...facts, phase: { ...reconnecting, until } }).text);
+    expect(texts).toEqual(['reconnecting: cut', 'reconnecting: cut']);
+    // Texts of one phase differ only in figures, which are announced rarely.
+    const phases = [lost, lost * 2].map(
+      (bytes) => announcementOf({ ...facts, phase: { kind: 'live' }, lost: bytes }).phase,
+    );
+    expect(phases[0]).toBe(phases[1]);
+    expect(phases[0]).not.toBe(announcementOf({ ...facts, phase: { kind: 'live' } }).phase);
   });
 
   it('is never live while nothing comes', () => {

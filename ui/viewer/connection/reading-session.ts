@@ -53,12 +53,15 @@ export class ReadingSession {
     silentFor: undefined,
     offset: undefined,
     lag: undefined,
+    lost: 0,
   });
   readonly #options: SessionOptions;
   readonly #leaving = new AbortController();
   #phase: Phase = { kind: 'connecting' };
   #offset: number | undefined;
   #generation: string | undefined;
+  #lost = 0;
+  #hasData = false;
   #streamEnd: number | undefined;
   /** The time since which the page waits for the server; undefined while the page itself is busy. */
   #waitingSince: number | undefined;
@@ -165,9 +168,12 @@ export class ReadingSession {
         this.#become({ kind: 'history' });
         break;
       case 'data':
+        this.#hasData = true;
         this.#offset = record.offset + record.data.length;
         return;
       case 'gap':
+        // Bytes before the first one that was received are not a loss: the view begins after them.
+        if (this.#hasData) this.#lost += record.to - record.from;
         this.#offset = record.to;
         this.#become({ kind: 'history' });
         break;
@@ -216,6 +222,7 @@ export class ReadingSession {
       silentFor: silence > SILENCE_MS ? silence : undefined,
       offset: this.#offset,
       lag: this.#phase.kind === 'live' || this.#phase.kind === 'history' ? lag : undefined,
+      lost: this.#lost,
     };
   }
 

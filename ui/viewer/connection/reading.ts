@@ -5,6 +5,7 @@
  *     connecting ──open──► history ──caught-up──► live ──cut──► reconnecting ──open──► history …
  *         └──refused                         └──end──► ended, or gone ──next generation──► history …
  */
+import { size } from '../../format.ts';
 
 /** Why a stream no longer exists. */
 export type GoneReason = 'removed' | 'expired';
@@ -31,6 +32,8 @@ export interface ReadingFacts {
   offset: number | undefined;
   /** Bytes of the stream that this page has not received; undefined if unknown. */
   lag: number | undefined;
+  /** Bytes lost in gaps so far. */
+  lost: number;
 }
 
 export interface ReadingText {
@@ -55,7 +58,27 @@ export function isNotFound({ code }: Phase & { kind: 'refused' }): boolean {
   return NOT_FOUND_CODES.includes(code);
 }
 
-export function textOfReading({ phase, silentFor }: ReadingFacts, now: number): ReadingText {
+/** A text for screen readers. */
+export interface Announcement {
+  /** Texts of the same phase differ only in figures. */
+  phase: string;
+  text: string;
+}
+
+export function announcementOf({ lost, phase, silentFor }: ReadingFacts): Announcement {
+  const isSilent = silentFor !== undefined && (phase.kind === 'live' || phase.kind === 'history');
+  const losses = lost === 0 ? '' : `, ${size(lost)} lost`;
+  if (isSilent) return { phase: 'silent', text: `silent: nothing from the server${losses}` };
+  // Without the seconds, which count down.
+  if (phase.kind === 'reconnecting') return { phase: phase.kind, text: `reconnecting: ${phase.why}${losses}` };
+  const { detail, state } = textOfReading({ phase, silentFor: undefined }, 0);
+  return { phase: `${phase.kind} ${lost > 0}`, text: `${state}${detail === '' ? '' : `: ${detail}`}${losses}` };
+}
+
+export function textOfReading(
+  { phase, silentFor }: Pick<ReadingFacts, 'phase' | 'silentFor'>,
+  now: number,
+): ReadingText {
   if (silentFor !== undefined && (phase.kind === 'live' || phase.kind === 'history')) {
     return { state: 'silent', detail: `nothing from the server for ${Math.floor(silentFor / 1000)} s`, tone: 'bad' };
   }

@@ -239,6 +239,9 @@ export class VirtualList {
       const key = this.#content.keyOf(row, partFrom, partTo);
       if (drawn.key !== key) {
         this.#content.draw(drawn.element, row, partFrom, partTo);
+        // Only visible rows exist, and more arrive: a row has a position, and the list no known length.
+        drawn.element.setAttribute('aria-posinset', String(row + 1));
+        drawn.element.setAttribute('aria-setsize', '-1');
         drawn.key = key;
       }
       top += height;

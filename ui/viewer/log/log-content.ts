@@ -234,6 +234,8 @@ function foldMark(isOpen: boolean): HTMLElement {
   const mark = document.createElement('span');
   mark.className = 'fold-mark';
   mark.setAttribute('role', 'button');
+  // Not a tab stop: each line of JSON has one, and the key `o` does the same.
+  mark.tabIndex = -1;
   mark.setAttribute('aria-expanded', String(isOpen));
   mark.setAttribute('aria-label', isOpen ? 'Fold JSON' : 'Unfold JSON');
   return mark;

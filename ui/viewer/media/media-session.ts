@@ -477,5 +477,5 @@ interface PlayerEvents {
 }
 
 function factsOf(phase: Phase): ReadingFacts {
-  return { phase, silentFor: undefined, offset: undefined, lag: undefined };
+  return { phase, silentFor: undefined, offset: undefined, lag: undefined, lost: 0 };
 }

@@ -25,7 +25,8 @@ const terminal = new Terminal({
   fontSize: 13,
   cursorBlink: false,
   allowProposedApi: false,
-  screenReaderMode: false,
+  // Makes the rows readable; new output is not announced, see below.
+  screenReaderMode: true,
   // Links in a stream are not followed.
   linkHandler: { activate: () => {} },
 });
@@ -34,6 +35,8 @@ const search = new SearchAddon();
 terminal.loadAddon(fit);
 terminal.loadAddon(search);
 terminal.open(element);
+// Otherwise every line of a stream would be read aloud, and would interrupt everything else.
+element.querySelector('.live-region')?.setAttribute('aria-live', 'off');
 
 /**
  * Keys that scroll; the terminal accepts no typing. All other keys are left to the browser, such as Tab, or to the

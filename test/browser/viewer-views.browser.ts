@@ -286,6 +286,13 @@ describe.runIf(hasBrowser)('the views of a stream', () => {
     );
     await expect.poll(size).toBe(60);
     await page.getByText('picture 2 · 60 × 30').waitFor();
+    const broken = png(50, 30);
+    broken.fill(0, 40, broken.length - 12);
+    await at.put('/streamfs/x', broken);
+    await page.getByText('picture 2 · 60 × 30').getByText('a newer one could not be decoded').waitFor();
+    await at.put('/streamfs/x', png(70, 30));
+    await page.getByText('picture 4 · 70 × 30').waitFor();
+    expect(await page.getByText('could not be decoded').count()).toBe(0);
   });
 
   it('say at once that there is no picture, and why, and offer other ways after a while', async () => {

@@ -25,6 +25,8 @@ export function ImageView({ change, source }: { source: Source; change: (change:
   const image = useRef<HTMLImageElement>(null);
   const [shown, setShown] = useState<Shown>();
   const [problem, setProblem] = useState<string>();
+  /** The newest picture could not be decoded. */
+  const [isBroken, setBroken] = useState(false);
   /** Nothing has arrived yet. */
   const [isEmpty, setEmpty] = useState(true);
   const sink = useMemo<RecordSink & { stop(): void }>(() => {
@@ -56,6 +58,7 @@ export function ImageView({ change, source }: { source: Source; change: (change:
           if (address !== undefined) URL.revokeObjectURL(address);
           address = next;
           setProblem(undefined);
+          setBroken(false);
           setShown({
             count: number,
             bytes: bytes.length,
@@ -65,7 +68,9 @@ export function ImageView({ change, source }: { source: Source; change: (change:
           });
         } catch {
           URL.revokeObjectURL(next);
-          if (drawn === generation) setProblem('A picture could not be decoded.');
+          if (drawn !== generation) continue;
+          setProblem('A picture could not be decoded.');
+          setBroken(true);
         }
       }
       isDrawing = false;
@@ -79,6 +84,7 @@ export function ImageView({ change, source }: { source: Source; change: (change:
           latest = undefined;
           setShown(undefined);
           setProblem(undefined);
+          setBroken(false);
           setEmpty(true);
         }
         if (record.type !== 'data') return undefined;
@@ -117,6 +123,7 @@ export function ImageView({ change, source }: { source: Source; change: (change:
       {shown === undefined ? null : (
         <p class="muted">
           {`picture ${count(shown.count)} · ${shown.width} × ${shown.height} · ${shown.type.slice(6)} · ${size(shown.bytes)}`}
+          {isBroken ? ' · a newer one could not be decoded' : ''}
         </p>
       )}
       {shown === undefined && problem === undefined ? (

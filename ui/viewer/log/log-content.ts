@@ -160,7 +160,8 @@ export class LogContent implements ListContent {
     if (row.cutBytes > 0) {
       const more = document.createElement('span');
       more.className = 'cut';
-      more.textContent = ` … ${size(row.cutBytes)} more`;
+      const isTooLong = looksLikeJson(text) ? ', too long to lay out' : '';
+      more.textContent = ` … ${size(row.cutBytes)} more${isTooLong}`;
       parts.push(more);
     }
     // Most lines are a single text node, which is updated in place.

@@ -26,7 +26,9 @@ describe('a directory of a log', () => {
 
   it('is not made below a file', async () => {
     writeFileSync(join(directory, 'file'), '');
-    await expect(new NodeDisk(join(directory, 'file')).makeDirectory('.')).rejects.toMatchObject({ code: 'NOT_A_DIRECTORY' });
+    await expect(new NodeDisk(join(directory, 'file')).makeDirectory('.')).rejects.toMatchObject({
+      code: 'NOT_A_DIRECTORY',
+    });
     await expect(new NodeDisk(join(directory, 'file')).makeDirectory('a')).rejects.toMatchObject({ code: 'ENOTDIR' });
   });
 

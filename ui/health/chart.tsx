@@ -59,7 +59,7 @@ export function Chart({ label, history, format, isBytes = false }: ChartProps) {
 }
 
 /** The chart in words: its newest, lowest and highest value. */
-export function summary({ values }: History, format: (value: number) => string): string {
+function summary({ values }: History, format: (value: number) => string): string {
   const known = values.filter((value) => value !== null);
   if (known.length === 0) return ': no values yet';
   const newest = values.at(-1);

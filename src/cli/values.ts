@@ -12,4 +12,5 @@ export const VALUES: readonly { name: string; meaning: string }[] = [
   { name: 'n', meaning: 'a whole number' },
   { name: 'host:port', meaning: 'where to listen; a port alone means loopback' },
   { name: 'id', meaning: 'the id of a reader, as streamfs readers prints it' },
+  { name: 'name', meaning: 'the name of a server, as streamfs readers prints it under NODE' },
 ];

@@ -39,13 +39,7 @@ export class ResponseBuffer {
   /** Adds a response at its reserved place. */
   fill(response: ReservedResponse, text: string): void {
     response.text = text;
-    let known = 0;
-    for (const { text } of this.reserved) {
-      if (text === undefined) break;
-      this.text += text;
-      known++;
-    }
-    this.reserved.splice(0, known);
+    while (this.reserved[0]?.text !== undefined) this.text += this.reserved.shift()!.text;
   }
 
   /** Number of responses that are not known yet, or wait for one. */

@@ -22,7 +22,6 @@ export interface LogAppenderOptions {
 }
 
 export class LogAppender implements Appender {
-  endOffset: number;
   isPlaced = false;
   private mirror: Mirror | undefined;
   /** Whether `open` has returned the mirror, and thereby checked what may be written to it. */
@@ -32,12 +31,15 @@ export class LogAppender implements Appender {
   constructor(options: LogAppenderOptions) {
     this.options = options;
     this.mirror = options.mirror;
-    this.endOffset = options.mirror?.endOffset ?? 0;
   }
 
   /** Empty until the first append, if there was no mirror. */
   get generation(): string {
     return this.mirror?.stream.generation ?? '';
+  }
+
+  get endOffset(): number {
+    return this.mirror?.endOffset ?? 0;
   }
 
   get isOver(): boolean {
@@ -52,30 +54,31 @@ export class LogAppender implements Appender {
     const copy = new Uint8Array(piece);
     const { isOpened, mirror } = this;
     this.isPlaced = isOpened && mirror !== undefined && this.acceptsNow(mirror, copy.length);
-    return this.appendCopy(copy, this.isPlaced ? this.send(mirror!, copy) : this.appendAfterOpening(copy));
+    return this.isPlaced ? this.sendOrReopen(mirror!, copy) : this.sendAfterOpening(copy);
   }
 
-  private async appendCopy(piece: Uint8Array, first: Promise<number>): Promise<number> {
-    const { mirror } = this;
+  private async sendAfterOpening(piece: Uint8Array): Promise<number> {
+    return this.sendOrReopen(await this.openWithRoom(piece.length), piece);
+  }
+
+  private async sendOrReopen(mirror: Mirror, piece: Uint8Array): Promise<number> {
     try {
-      this.endOffset = await first;
+      return await this.send(mirror, piece);
     } catch (error) {
       // Another node removed the stream, which this node did not know yet: the path may belong to another stream now.
-      const wasRemoved = (mirror ?? this.mirror)?.isOver === true;
-      if (!wasRemoved || !isStreamFSError(error, 'STREAM_CLOSED', 'STREAM_SHUT_DOWN')) throw error;
-      this.endOffset = await this.appendAfterOpening(piece);
+      if (!mirror.isOver || !isStreamFSError(error, 'STREAM_CLOSED', 'STREAM_SHUT_DOWN')) throw error;
+      return this.send(await this.openWithRoom(piece.length), piece);
     }
-    return this.endOffset;
   }
 
-  private async appendAfterOpening(piece: Uint8Array): Promise<number> {
+  private async openWithRoom(length: number): Promise<Mirror> {
     const { open, sender } = this.options;
     const mirror = await open();
     this.mirror = mirror;
     this.isOpened = true;
-    await mirror.stream.whenRoom(piece.length);
+    await mirror.stream.whenRoom(length);
     while (sender.isFull(mirror)) await sender.whenRoom(mirror);
-    return this.send(mirror, piece);
+    return mirror;
   }
 
   private acceptsNow(mirror: Mirror, length: number): boolean {

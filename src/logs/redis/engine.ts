@@ -69,8 +69,6 @@ export interface Subscriber {
   message(message: Buffer): void;
   /** From now on every message arrives; earlier ones may have been missed. Called again after each interruption. */
   subscribed(): void;
-  /** Messages are missed until the subscription is restored. */
-  interrupted(): void;
 }
 
 interface Server {

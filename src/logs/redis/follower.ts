@@ -235,10 +235,6 @@ export class Follower implements LogFollower, Subscriber {
     void this.read();
   }
 
-  interrupted(): void {
-    this.#held ??= [];
-  }
-
   /** Settles when the current content of the engine has been read, and healed if necessary. */
   read(): Promise<void> {
     if (this.#isOver) return Promise.resolve();

@@ -88,6 +88,4 @@ export class LongBatches implements Subscriber {
 
   /** Heads whose bytes were missed are read. */
   subscribed(): void {}
-
-  interrupted(): void {}
 }

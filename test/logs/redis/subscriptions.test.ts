@@ -55,7 +55,6 @@ describe('an engine', () => {
         subscribed: () => {
           subscribed++;
         },
-        interrupted: () => undefined,
       };
       engine.subscribe(subscriber);
     }

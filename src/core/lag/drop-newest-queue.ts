@@ -71,19 +71,24 @@ export class DropNewestQueue {
   }
 
   /**
-   * Keeps the queued bytes of a slab that the ring evicts. {@link advanceTo} must have been called. The bytes after the
-   * last range need no copy: they are no more than the capacity, and the ring keeps at least that many.
+   * Keeps the queued bytes of a slab that the ring evicts. {@link advanceTo} must have been called. The ring may evict
+   * bytes after the last range too: with a log, the end is behind the bytes already written, which count towards what
+   * the ring retains.
    */
   hold(slab: Slab, cursor: number): void {
     const parts: Range[] = [];
     let needed = 0;
-    for (const range of this.ranges) {
+    const add = (range: Range): void => {
       const from = Math.max(range.from, cursor, slab.base);
       const to = Math.min(range.to, slab.end);
-      if (from >= to) continue;
-      parts.push({ from, to });
+      if (from >= to) return;
+      const last = parts.at(-1);
+      if (last?.to === from) last.to = to;
+      else parts.push({ from, to });
       needed += to - from;
-    }
+    };
+    for (const range of this.ranges) add(range);
+    add({ from: this.tail, to: slab.end });
     const kept = needed * 2 >= slab.capacity ? [slab] : parts.map(({ from, to }) => slab.copy(from, to));
     for (const one of kept) {
       one.isRetained = true;

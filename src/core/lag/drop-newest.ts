@@ -18,6 +18,8 @@ export const dropNewest: LagStrategy = {
   },
   checkLag: () => undefined,
   beforeEvict: ({ allowedLag, nextOffset, queue, stream }, slab) => {
+    // It reads evicted bytes from the log.
+    if (allowedLag === Number.POSITIVE_INFINITY) return;
     queue!.advanceTo(nextOffset, stream.endOffset, allowedLag);
     queue!.hold(slab, nextOffset);
   },

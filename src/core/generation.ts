@@ -1,16 +1,23 @@
 /** Generations: identifiers that distinguish a stream from earlier streams at the same path (contract 29). */
 
+/**
+ * Letters and digits only: a generation stands in addresses, headers, and the id of every server-sent event, so it is
+ * short.
+ */
+const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const PROCESS_DIGITS = 5;
+
 /** Scratch memory, filled for each generation. */
 const random = new Uint32Array(2);
 
 /** The prefix of all generations of this process; other processes, such as its predecessor, have another. */
-const PROCESS = hex(crypto.getRandomValues(random)[0]!, 8);
+const PROCESS = encode(crypto.getRandomValues(random)[0]!, PROCESS_DIGITS);
 
-/** A new generation, unlikely ever to repeat on any server: 32 random bits of the process, 48 of the stream. */
+/** A new generation, unlikely ever to repeat on any server: 29 random bits of the process, 41 of the stream. */
 export function newGeneration(): string {
   crypto.getRandomValues(random);
   // `join` creates one flat string; concatenation keeps the parts, which takes twice the memory.
-  return [PROCESS, hex(random[0]!, 8), hex(random[1]! >>> 16, 4)].join('');
+  return [PROCESS, encode(random[0]!, 5), encode(random[1]!, 2)].join('');
 }
 
 /** Whether a generation was created by this process. If not, its stream was lost with another process. */
@@ -18,6 +25,11 @@ export function isOfThisProcess(generation: string): boolean {
   return generation.startsWith(PROCESS);
 }
 
-function hex(number: number, digits: number): string {
-  return number.toString(16).padStart(digits, '0');
+/** The last `length` digits of an integer. */
+function encode(integer: number, length: number): string {
+  let digits = '';
+  for (let rest = integer; digits.length < length; rest = Math.floor(rest / DIGITS.length)) {
+    digits = DIGITS[rest % DIGITS.length]! + digits;
+  }
+  return digits;
 }

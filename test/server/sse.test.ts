@@ -59,7 +59,7 @@ describe('a read as server-sent events', () => {
     });
     expect(byAccept.headers['stream-sse-data-encoding']).toBeUndefined();
     expect(byAccept.retry).toBe(2000);
-    expect(byAccept.text.startsWith(`retry: 2000\n: open\nid: ${generation}:0\n\n`)).toBe(true);
+    expect(byAccept.text.startsWith(`retry: 2000\n: open\nid:${generation}:0\n\n`)).toBe(true);
     expect(messages(byAccept)).toBe('one\n two\n');
     expect(byAccept.lastEventId).toBe(`${generation}:9`);
     expect(facts(byAccept)).toEqual([['end', { reason: 'ended', offset: 9 }]]);

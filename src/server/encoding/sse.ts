@@ -1,8 +1,8 @@
 /**
  * A live read as server-sent events, for pages with an `EventSource` (docs/sse.md).
  *
- *     id: GENERATION:OFFSET      the offset after the event's bytes, from which a page resumes (`Last-Event-ID`)
- *     data: …                    the bytes: text unchanged, all else in base64
+ *     id:GENERATION:OFFSET       the offset after the event's bytes, from which a page resumes (`Last-Event-ID`)
+ *     data:…                     the bytes: text unchanged, all else in base64
  *
  * Gaps, the live end and the end are separate events. There are three forms: text as it arrives, text line by line, and
  * base64. Each is encoded once for all readers at the same offset, as ids depend only on stream and offset.
@@ -49,9 +49,9 @@ function idOf(stream: EncodedStream, offset: number): string {
   return `${idStart(stream)}${offset}\n`;
 }
 
-/** The id line up to the offset. */
+/** The id line up to the offset. Without a space after the colon, which a receiver would remove. */
 function idStart({ generation }: EncodedStream): string {
-  return generation === undefined ? 'id: ' : `id: ${generation}:`;
+  return generation === undefined ? 'id:' : `id:${generation}:`;
 }
 
 /** Maximum length of an id line, in bytes. */

@@ -371,8 +371,8 @@ export class CursorReader implements Reader, LaggingReader {
       // A chunk or a run may end in a later slab than it began in, or in no slab if memory ran short in the meantime.
       const known = peeked !== undefined && this.position <= peeked.end;
       const inWindow = this.window?.locate(this.position - 1);
-      const slab = known ? peeked : (inWindow ?? (stream.ring.isEmpty ? undefined : this.locate(this.position - 1)));
-      if (slab === undefined || this.position < slab.base) this.chunksBefore = UNKNOWN;
+      const slab = known ? peeked : (inWindow ?? this.find(this.position - 1));
+      if (slab === undefined) this.chunksBefore = UNKNOWN;
       // Counting from the start of the slab would make each chunk cost the slab's length.
       else if (chunksBefore !== UNKNOWN) this.chunksBefore = slab.chunksBefore(this.position, from, chunksBefore);
       else this.chunksBefore = slab.chunksBefore(this.position);
@@ -488,6 +488,11 @@ export class CursorReader implements Reader, LaggingReader {
     this.queue?.lostBelow(floor);
   }
 
+  /** The stream is about to continue at `offset`: the bytes in between will never be in the ring. */
+  beforeSkip(offset: number): void {
+    this.queue?.skipTo(offset, this.position, this.stream.writtenEnd, this.allowedLag);
+  }
+
   // ── the cursor ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Applies the lag policy. Returns the gap before the cursor, if any. */
@@ -577,6 +582,11 @@ export class CursorReader implements Reader, LaggingReader {
 
   private locate(offset: number): Slab {
     return this.queue?.locate(offset) ?? this.window?.locate(offset) ?? this.stream.ring.locate(offset);
+  }
+
+  /** Like {@link locate}, for an offset that may no longer be in memory. */
+  private find(offset: number): Slab | undefined {
+    return offset >= this.stream.ring.base ? this.locate(offset) : this.queue?.locate(offset);
   }
 
   private atEnd(): CaughtUpRecord | EndRecord | undefined {

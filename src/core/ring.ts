@@ -203,11 +203,23 @@ export class Ring {
     slab.recycle();
   }
 
-  /** The slab that contains `offset`, which must be at or above the floor and below the end. */
+  /** The offset of the first byte in memory; the end if there is none. At or below the floor. */
+  get base(): number {
+    return this.slabs[0]?.base ?? this.end;
+  }
+
+  /**
+   * The slab that contains `offset`, which must be at or above {@link base} and below the end.
+   *
+   * @throws RangeError for an offset below the base: a caller that was wrong must not receive other bytes
+   */
   locate(offset: number): Slab {
     let high = this.slabs.length - 1;
-    const last = this.slabs[high]!;
-    if (offset >= last.base) return last;
+    const last = this.slabs[high];
+    if (last !== undefined && offset >= last.base) return last;
+    if (offset < this.base || last === undefined) {
+      throw new RangeError(`offset ${offset} is not in memory, which begins at ${this.base}`);
+    }
     let low = 0;
     while (low < high) {
       const middle = (low + high + 1) >>> 1;

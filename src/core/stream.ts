@@ -364,6 +364,7 @@ export class RingStream implements ReaderSetStream, MemoryUser, SummedStream {
     assertOffset('offset', offset);
     if (offset < this.ring.end) throw new RangeError(`a stream that ends at ${this.ring.end} cannot skip to ${offset}`);
     this.willChange();
+    if (this.readerSet !== undefined) for (const reader of this.readerSet.readers) reader.beforeSkip(offset);
     this.ring.skipTo(offset, chunks);
     this.readerSet?.changed();
   }

@@ -108,6 +108,18 @@ export class DropNewestQueue {
     this.release();
   }
 
+  /**
+   * The stream continues at `offset`, after its end at `end`: the bytes in between are lost. Queued bytes stay, and the
+   * slabs they are in must then be passed to {@link hold}.
+   */
+  skipTo(offset: number, cursor: number, end: number, capacity: number): void {
+    this.advanceTo(cursor, end, capacity);
+    const from = Math.max(this.tail, cursor);
+    // With an infinite capacity the reader reads from the log instead.
+    if (from < end && capacity !== Number.POSITIVE_INFINITY) this.ranges.push({ from, to: end });
+    this.tail = offset;
+  }
+
   /** Releases the memory held. */
   release(): void {
     for (const slab of this.held.splice(0)) this.letGo(slab);

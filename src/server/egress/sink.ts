@@ -11,7 +11,7 @@ import type { CaughtUpRecord } from '../../core/index.ts';
 import type { BorrowedRun, CursorReader, Pin } from '../../core/internal.ts';
 import { isStreamFSError } from '../../errors/index.ts';
 import { type Clock, type PluginLogger, systemClock } from '../../fs/index.ts';
-import { writes } from '../../logging/index.ts';
+import { stackOf, writes } from '../../logging/index.ts';
 import type { ReadEndReason } from '../../protocol/index.ts';
 import { longestRun, usualRun } from '../encoding/index.ts';
 import type { LiveRead, LiveReads } from '../limits/live-reads.ts';
@@ -240,7 +240,7 @@ export class Sink implements LiveRead, Ticking {
       if (isStreamFSError(error, 'READER_TOO_SLOW')) this.finish('too-slow');
       // Its handle was closed, or its mount was removed.
       else if (isStreamFSError(error, 'READER_CLOSED')) this.finish('closed');
-      else throw error;
+      else this.cut(error);
       return undefined;
     }
   }
@@ -305,6 +305,15 @@ export class Sink implements LiveRead, Ticking {
     this.leaveQueued(queued);
     // Metrics and the log count this as a client that has disconnected.
     this.reportEnd(this.isSideClosed && reason === 'closed' ? 'cut' : reason);
+  }
+
+  /** A fault of the server ends only this read. Its peer sees a broken connection, and can resume at its offset. */
+  private cut(error: unknown): void {
+    const { id, stream, cursor } = this.reader;
+    this.options.logger?.error('read failed', { reader: id, stream: stream.name, cursor, error: stackOf(error) });
+    this.release();
+    this.socket.destroy();
+    this.reportEnd('cut');
   }
 
   /** The peer has ended the read. Bytes that wait in the socket are still sent, and no others. */

@@ -10,7 +10,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import { MIN_COUNTED_BYTES } from '../../core/internal.ts';
 import { createError, isStreamFSError, type StreamFSError } from '../../errors/index.ts';
 import type { FileInfo } from '../../fs/index.ts';
-import { writes } from '../../logging/index.ts';
+import { stackOf, writes } from '../../logging/index.ts';
 import { HEADERS, JSON_MEDIA_TYPE } from '../../protocol/index.ts';
 import { awaitsContinue } from '../ingest/expectation.ts';
 import { isBroken } from '../net/index.ts';
@@ -148,8 +148,4 @@ export function retryAfter(error: StreamFSError): Record<string, string> {
   // A mount that has failed does not recover by itself.
   if (error.code === 'MOUNT_FAILED') return {};
   return error.status === 503 || error.status === 429 ? { 'Retry-After': '1' } : {};
-}
-
-export function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

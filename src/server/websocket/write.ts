@@ -6,8 +6,8 @@
 import { createError, isStreamFSError, StreamFSError } from '../../errors/index.ts';
 import { abortWrite } from '../../fs/abort-write.ts';
 import { type Appender, type FileSystem, type FileWriter, openAppender, type StoredStream } from '../../fs/index.ts';
+import { stackOf } from '../../logging/index.ts';
 import { CLOSE_CODES, END_STATUS_RULE, isEndStatus, WEBSOCKET_SUBPROTOCOLS } from '../../protocol/index.ts';
-import { stackOf } from '../http/respond.ts';
 import type { Exchange, UpgradeOffer } from '../http/route.ts';
 import { closeCodeOf } from './close-codes.ts';
 import { type ConnectionUser, WebSocketConnection } from './connection.ts';

@@ -77,6 +77,26 @@ function checkFrames(all: Buffer): { received: number; wrong: number } {
   return { received, wrong };
 }
 
+it('contract 18: a fault in one read is logged and ends that read, and no other', async () => {
+  const stream = new RingStream({ retention: KiB, maxLag: KiB });
+  const faulty = await connection();
+  const other = await connection();
+  const error = vi.fn();
+  const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error };
+  const { reader, done } = sink(stream, faulty.near, { logger });
+  sink(stream, other.near, { logger });
+  reader.borrowRun = () => {
+    throw new RangeError('not in memory');
+  };
+  stream.append(Buffer.from('for the other reader'));
+  stream.end('ended');
+  expect(String(await collect(other.far))).toBe('for the other reader');
+  expect(String(await collect(faulty.far).catch(() => ''))).toBe('');
+  expect(done.mock.calls).toEqual([['cut']]);
+  expect(reader.isClosed).toBe(true);
+  expect(error.mock.calls).toEqual([['read failed', expect.objectContaining({ reader: reader.id, cursor: 0 })]]);
+});
+
 describe('sending a stream to sockets', () => {
   it('contract 2: readers at the same place are sent the same memory', async () => {
     const stream = new RingStream({ retention: 1024 * KiB, maxLag: 1024 * KiB });

@@ -30,7 +30,7 @@ export class Keys {
 const TIME_DIGITS = 12;
 
 /**
- * 20 hexadecimal digits, like all generations: the creation time, then a random number.
+ * 20 hexadecimal digits: the creation time, then a random number.
  *
  * @param now by the clock of Redis
  */

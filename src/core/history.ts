@@ -38,9 +38,16 @@ export interface History {
  * A block of contiguous chunks read from disk, in the memory that they were read into.
  *
  * @param chunks the number of chunks that end before the block
+ * @param index a cleared index for at least as many bytes
  */
-export function historySlab(offset: number, chunks: number, lengths: readonly number[], data: Uint8Array): Slab {
-  const memory = { bytes: data, chunks: new ChunkIndex(data.length), start: 0 };
+export function historySlab(
+  offset: number,
+  chunks: number,
+  lengths: readonly number[],
+  data: Uint8Array,
+  index = new ChunkIndex(data.length),
+): Slab {
+  const memory = { bytes: data, chunks: index, start: 0 };
   const slab = new Slab(offset, chunks, true, data.length, memory);
   for (const length of lengths) slab.appendInPlace(length);
   return slab;

@@ -33,6 +33,7 @@ export function internalOf(published: Reader | Stream | MemoryBudget): CursorRea
 }
 
 export type { MemoryLedger } from './budget.ts';
+export { ChunkIndex } from './chunk-index.ts';
 export { firstWhere } from './first-where.ts';
 export { type ForkRange, forkStream, originOf } from './fork.ts';
 export type { Join, StreamFormat } from './format.ts';
@@ -43,7 +44,7 @@ export { type Attempt, PRODUCER_COST, type ProducerRecord, Producers, producerGa
 export { CursorReader } from './reader.ts';
 export type { Pin } from './run.ts';
 export { MIN_COUNTED_BYTES } from './shared-buffers.ts';
-export { expectLogs } from './slab-memory.ts';
+export { expectLogs, slabMemory } from './slab-memory.ts';
 export { closedError, RingStream, restartDetails } from './stream.ts';
 export type { StreamLog } from './stream-log.ts';
 export { costOf as streamCost } from './stream-memory.ts';

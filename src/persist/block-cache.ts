@@ -4,8 +4,8 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { MemoryBudget } from '../core/index.ts';
-import { firstWhere, type History, type HistoryBlock, historySlab } from '../core/internal.ts';
-import { BlockMemory } from './block-memory.ts';
+import { firstWhere, type History, type HistoryBlock, historySlab, slabMemory } from '../core/internal.ts';
+import { type BlockBuffer, BlockMemory } from './block-memory.ts';
 import type { KnownStream } from './known-stream.ts';
 import type { Found, LogReader } from './log-reader.ts';
 
@@ -21,8 +21,8 @@ interface Cached {
   to: number;
   block: HistoryBlock;
   bytes: number;
-  /** The buffer that the block was read into, if it can be reused. */
-  memory: Buffer | undefined;
+  /** The memory that the block was read into, if it can be reused. */
+  memory: BlockBuffer | undefined;
   /** Bytes charged to the budget. */
   charged: number;
 }
@@ -111,16 +111,16 @@ export class BlockCache {
       return { known, from: offset, to, block: { kind: 'hole', to }, bytes: HOLE_BYTES, charged: 0, memory: undefined };
     }
     if (first.memory !== undefined) {
-      const slab = historySlab(first.from.offset, first.from.chunks, first.lengths, first.data);
-      const bytes = slab.byteLength + first.memory.length - first.data.length;
+      const { data, from, lengths, memory } = first;
+      const slab = historySlab(from.offset, from.chunks, lengths, data, memory.index);
       return {
         known,
         from: slab.base,
         to: slab.end,
         block: { kind: 'slab', slab },
-        bytes,
+        bytes: slabMemory(memory.bytes.length),
         charged: 0,
-        memory: first.memory,
+        memory,
       };
     }
     const parts = [first.data];

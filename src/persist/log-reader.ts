@@ -1,5 +1,6 @@
 /** Reads the bytes of streams back from journals and segments. */
 import { firstWhere } from '../core/internal.ts';
+import type { BlockBuffer } from './block-memory.ts';
 import { codeOf, readExactly } from './disk.ts';
 import type { FilePool } from './file-pool.ts';
 import type { KnownStream } from './known-stream.ts';
@@ -20,8 +21,8 @@ export type Found =
   | (LoggedChunks & {
       kind: 'chunks';
       to: Place;
-      /** The buffer used for a block of a segment. */
-      memory?: Buffer | undefined;
+      /** The memory used for a block of a segment. */
+      memory?: BlockBuffer | undefined;
     })
   /** Nothing is readable up to `to`: the bytes are damaged or lost. */
   | { kind: 'hole'; to: Place };
@@ -53,7 +54,7 @@ export class LogReader {
    *
    * @param take allocates at least `length` bytes for a block
    */
-  async at(known: KnownStream, offset: number, take: (length: number) => Buffer = newMemory): Promise<Found> {
+  async at(known: KnownStream, offset: number, take: (length: number) => BlockBuffer = newMemory): Promise<Found> {
     const { tail } = known;
     const next = firstWhere(tail.length, (n) => tail[n]!.from.offset > offset);
     const extent = tail[next - 1];
@@ -116,7 +117,7 @@ export class LogReader {
     known: KnownStream,
     segment: Segment,
     offset: number,
-    take: (length: number) => Buffer,
+    take: (length: number) => BlockBuffer,
   ): Promise<Found> {
     const { id } = known;
     const path = segmentPath(id, segment.base);
@@ -134,7 +135,7 @@ export class LogReader {
       if (block === undefined) return { kind: 'hole', to: next };
       const { length, position } = block;
       const memory = take(length);
-      const bytes = await this.#blockBytes(known, path, position, memory.subarray(0, length));
+      const bytes = await this.#blockBytes(known, path, position, memory.bytes.subarray(0, length));
       if (bytes === undefined) return { kind: 'hole', to: next };
       const record = recordAt(bytes, 0, this.#salt);
       const chunks = record?.length === length ? blockAt(bytes, record, id) : undefined;
@@ -230,8 +231,8 @@ export class LogReader {
   }
 }
 
-function newMemory(length: number): Buffer {
-  return Buffer.allocUnsafeSlow(length);
+function newMemory(length: number): BlockBuffer {
+  return { bytes: Buffer.allocUnsafeSlow(length) };
 }
 
 /** The extents to read together with the one at `index`: contiguous in the stream and close together in the journal. */

@@ -145,6 +145,37 @@ describe('a reader that reaches back', () => {
     await store.close();
   }, 600_000);
 
+  it('gets the chunks of a block, and none of the block that was in the same memory before', async () => {
+    const store = await DiskStore.open({
+      ...{ disk: new SimulatedDisk(), sync: { name: 'interval', interval: 60_000 }, boot: 'one' },
+      logger: { debug() {}, info() {}, warn() {}, error() {} },
+      ...{ maxStreamBacklog: 4_000_000, maxBacklog: 4_000_000, maxJournal: 100_000, maxSegment: 2_000_000 },
+      ...{ maxFiles: 8, retention: Number.POSITIVE_INFINITY, maxCache: 600_000 },
+    });
+    const large = new StreamRules({ retention: 2_000_000, maxLag: 2_000_000 });
+    const stream = new RingStream({ name: '/a' }, large);
+    const log = store.attach(stream, '/a', { facts: () => '{}', producers: () => undefined });
+    const lengths: number[] = [];
+    // Each block has other chunk ends than the block before it.
+    for (let block = 0; block < 24; block++) {
+      const length = 1009 + 37 * block;
+      for (let left = 250_000; left > 0; left -= length) {
+        const data = Buffer.alloc(Math.min(left, length), String(block));
+        lengths.push(data.length);
+        stream.append(data);
+      }
+      await log.whenSaved();
+    }
+    stream.end();
+    await log.whenSaved();
+    // A reader by run releases the memory of its blocks; a reader by chunk keeps it.
+    await byRun(stream.openReader({ reachBack: true }));
+    const { gaps, lengths: found } = await byChunk(stream.openReader({ reachBack: true }));
+    expect(gaps).toBe(0);
+    expect(found).toEqual(lengths);
+    await store.close();
+  });
+
   it('begins at any offset that is kept, and at none that is not', async () => {
     const store = await openStore(new SimulatedDisk());
     const { stream, log } = attach(store);

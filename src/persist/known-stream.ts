@@ -117,6 +117,12 @@ export class KnownStream {
     return dropped;
   }
 
+  /** Lowers times of appends that are in the future, because the system clock was set back. */
+  limitTimes(now: number): void {
+    for (const segment of this.segments) segment.time = Math.min(segment.time, now);
+    for (const extent of this.tail) extent.time = Math.min(extent.time, now);
+  }
+
   /** Forgets all producers except the given ones. */
   keepProducers(ids: ReadonlySet<string>): void {
     for (const id of this.#producers?.keys() ?? []) if (!ids.has(id)) this.#producers?.delete(id);

@@ -28,6 +28,8 @@ export class Retention {
   readonly #rules: RetentionRules;
   /** Floors that streams have to reach because the total exceeds its limit. */
   readonly #dueFloors = new Map<KnownStream, number>();
+  /** When {@link findExpired} last ran. At the first run, the times come from an earlier process. */
+  #sweptAt = Number.POSITIVE_INFINITY;
 
   constructor(rules: RetentionRules) {
     this.#rules = rules;
@@ -53,7 +55,8 @@ export class Retention {
   isStale({ since }: Segment): boolean {
     const { maxAge, now } = this.#rules;
     if (maxAge === Number.POSITIVE_INFINITY) return false;
-    return since === undefined || since < now() - maxAge / SEGMENTS_OF_AN_AGE;
+    // A time in the future: the system clock was set back.
+    return since === undefined || since > now() || since < now() - maxAge / SEGMENTS_OF_AN_AGE;
   }
 
   /**
@@ -97,13 +100,23 @@ export class Retention {
     this.#dueFloors.delete(known);
   }
 
-  /** Streams with bytes older than the maximum age. */
+  /**
+   * Streams with bytes older than the maximum age. Bytes that the system clock dates in the future, because it was set
+   * back, are dated now: they would not expire for as long as the clock was ahead, nor would all bytes after them.
+   */
   *findExpired(logs: Iterable<LoggedStream>): Generator<LoggedStream> {
     const limit = this.#limit;
+    const now = this.#rules.now();
+    const wasSetBack = now < this.#sweptAt;
+    this.#sweptAt = now;
     for (const log of logs) {
-      const { segments, tail } = log.known;
+      const { known } = log;
+      const { segments, tail } = known;
       const oldest = segments[0] ?? tail[0];
-      if (oldest !== undefined && oldest.time < limit) yield log;
+      if (oldest === undefined) continue;
+      const newest = tail.at(-1) ?? segments.at(-1)!;
+      if (wasSetBack || Math.max(oldest.time, newest.time) > now) known.limitTimes(now);
+      if (oldest.time < limit) yield log;
     }
   }
 

@@ -72,7 +72,7 @@ export interface Extent {
   readonly position: number;
   readonly length: number;
   /** When the last byte was appended, in milliseconds since 1970. */
-  readonly time: number;
+  time: number;
 }
 
 export interface LoggedEnd {

@@ -636,6 +636,79 @@ describe('retention by age', () => {
     await waitFor('both are empty', () => logs.every(({ known }) => known.floor.offset === known.reach.offset));
     await again.store.close();
   });
+
+  describe('while the system clock is set', () => {
+    const DAY = 24 * HOUR;
+
+    /** Appends to a stream in segments and one in journals. */
+    async function appendTo(streams: readonly ReturnType<typeof attachAt>[], bytes: string) {
+      for (const [n, { log, stream }] of streams.entries()) {
+        stream.append(Buffer.alloc(n === 0 ? 100_000 : 100, bytes));
+        await log.whenSaved();
+      }
+    }
+
+    it('removes bytes written while it was ahead once they are too old by the corrected clock', async () => {
+      const { now, pass } = clock();
+      const { store } = await openStore(new SimulatedDisk(), { maxAge: 8 * HOUR, now });
+      const streams = [attachAt(store, '/long', now), attachAt(store, '/short', now)];
+      store.dropExpired();
+      pass(365 * DAY);
+      await appendTo(streams, 'a');
+      store.dropExpired();
+      pass(-365 * DAY);
+      await appendTo(streams, 'b');
+      store.dropExpired();
+      pass(7 * HOUR);
+      store.dropExpired();
+      for (const { log } of streams) {
+        await log.whenSaved();
+        expect(log.known.floor.offset).toBe(0);
+      }
+      pass(2 * HOUR);
+      store.dropExpired();
+      for (const { log } of streams)
+        await waitFor('all of it is too old', () => log.known.floor.offset === log.known.reach.offset);
+      await store.close();
+    });
+
+    it('removes bytes written while it was ahead after a restart with the corrected clock', async () => {
+      const disk = new SimulatedDisk();
+      const { now, pass } = clock();
+      const { store } = await openStore(disk, { maxAge: 8 * HOUR, now });
+      pass(365 * DAY);
+      await appendTo([attachAt(store, '/long', now), attachAt(store, '/short', now)], 'a');
+      await store.close();
+      pass(-365 * DAY);
+      const again = await openStore(disk.kill(), { maxAge: 8 * HOUR, now });
+      const logs = [...again.store.found].map((known) => {
+        const timed = new StreamRules({ retention: 1_000_000, maxLag: 1_000_000, now });
+        const stream = new RingStream({ name: known.identity.path }, timed);
+        stream.skipTo(known.reach.offset, known.reach.chunks);
+        stream.modifiedAt = known.modifiedAt;
+        return again.store.adopt(known, stream, { facts: () => '{}', producers: () => undefined });
+      });
+      again.store.dropExpired();
+      pass(9 * HOUR);
+      again.store.dropExpired();
+      for (const { known } of logs)
+        await waitFor('all of it is too old', () => known.floor.offset === known.reach.offset);
+      await again.store.close();
+    });
+
+    it('does not add to a segment that began while it was ahead', async () => {
+      const { now, pass } = clock();
+      const { store } = await openStore(new SimulatedDisk(), { maxAge: 8 * HOUR, now });
+      const stream = attachAt(store, '/long', now);
+      pass(365 * DAY);
+      await appendTo([stream], 'a');
+      expect(stream.log.known.segments).toHaveLength(1);
+      pass(-365 * DAY);
+      await appendTo([stream], 'b');
+      expect(stream.log.known.segments).toHaveLength(2);
+      await store.close();
+    });
+  });
 });
 
 describe('the total size of all streams', () => {

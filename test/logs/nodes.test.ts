@@ -1,6 +1,7 @@
 /** The same streams on several servers, over an in-memory log (contract 106). */
 import { describe, expect, it, vi } from 'vitest';
 import { Wire } from '../../src/logs/index.ts';
+import { WholeLinesWriter } from '../../src/plugins/streamfs/whole-lines.ts';
 import { FakeClock } from '../fs/fake-clock.ts';
 import { waitFor } from '../harness/wait.ts';
 import { follow, type Running, start } from '../server/harness.ts';
@@ -239,6 +240,17 @@ describe('contract 106: nodes that share a log', () => {
     }
   });
 
+  it('a write that cannot be undone either fails with the error of the write', async () => {
+    const { nodes } = await cluster(1);
+    const [a] = nodes as [Node];
+    const { fileSystem } = a.mounts.resolve('/s/a');
+    const abort = vi.spyOn(WholeLinesWriter.prototype, 'abort').mockRejectedValue(new Error('abort failed'));
+    const tooLong = fileSystem.write('/a', Buffer.alloc(1024 * 1024 + 1, 'x'), { create: true, atomic: 'lines' });
+    await expect(tooLong).rejects.toMatchObject({ code: 'APPEND_TOO_LARGE' });
+    expect(abort).toHaveBeenCalledOnce();
+    abort.mockRestore();
+  });
+
   it('a handle writes again after the log was away', async () => {
     const { nodes } = await cluster(1, { deadline: 200 });
     const [a] = nodes as [Node];
@@ -251,6 +263,85 @@ describe('contract 106: nodes that share a log', () => {
     a.wire.restore();
     expect(await write('three;')).toBe(200);
     expect(await snapshot(a)).toMatch(/^one;(two;)?three;$/);
+  });
+
+  describe('contract 88: the unfinished line of a handle', () => {
+    /** A handle with `atomic=lines`, on a node whose log fails quickly. */
+    async function handleOn({ call }: Node) {
+      const opened = await call('POST', '/handles/open?path=/s/a&flags=1&create=true&atomic=lines');
+      const target = `/handles/${opened.json().handle_id}`;
+      return {
+        write: async (body: string) => (await call('PUT', `${target}/write`, { body })).status,
+        close: async () => {
+          const { status, json } = await call('DELETE', target);
+          return [status, json().code];
+        },
+      };
+    }
+
+    it('is kept when its end is refused, so that the repetition makes the same line', async () => {
+      const { nodes } = await cluster(1, { deadline: 100 });
+      const [a] = nodes as [Node];
+      const { close, write } = await handleOn(a);
+      expect([await write('first\none '), await write('li')]).toEqual([200, 200]);
+      a.wire.cut();
+      expect([await write('ne\ntwo '), await write('ne\ntwo ')]).toEqual([503, 503]);
+      a.wire.restore();
+      expect(await write('ne\ntwo ')).toBe(200);
+      expect(await close()).toEqual([200, undefined]);
+      expect(await snapshot(a)).toBe('first\none line\ntwo \n');
+    });
+
+    it('is reported as not written when the handle is closed and the log does not take it', async () => {
+      const { nodes } = await cluster(1, { deadline: 100 });
+      const [a] = nodes as [Node];
+      const { close, write } = await handleOn(a);
+      expect(await write('half')).toBe(200);
+      a.wire.cut();
+      expect(await close()).toEqual([503, 'LOG_UNAVAILABLE']);
+    });
+
+    it('is not begun on a stream that has ended', async () => {
+      const { nodes } = await cluster(2);
+      const [a, b] = nodes as [Node, Node];
+      const { write } = await handleOn(a);
+      const reader = await live(a);
+      await b.call('POST', '/end?path=/s/a');
+      await reader.end();
+      expect(await write('half')).toBe(409);
+    });
+
+    it('is completed when a write to it is cut short, as soon as the log takes it', async () => {
+      const { nodes } = await cluster(1, { deadline: 100 });
+      const [a] = nodes as [Node];
+      const handle = await a.mounts.openHandle('/s/a', { flags: 1, mode: 0, create: true, atomic: 'lines' });
+      await handle.write(Buffer.from('cut'));
+      a.wire.cut();
+      await handle.completeLine?.();
+      await expect(handle.write(Buffer.from('next\n'))).rejects.toMatchObject({ code: 'LOG_UNAVAILABLE' });
+      a.wire.restore();
+      await handle.write(Buffer.from('next\n'));
+      await handle.close();
+      expect(await snapshot(a)).toBe('cut\nnext\n');
+    });
+
+    it('may be followed by many writes at once, which are applied in order', async () => {
+      const { nodes } = await cluster(1);
+      const [a] = nodes as [Node];
+      const handle = await a.mounts.openHandle('/s/a', { flags: 1, mode: 0, create: true, atomic: 'lines' });
+      const memory = Buffer.alloc(4);
+      const writes = Array.from({ length: 50 }, (_, n) => {
+        memory.write(`${String(n).padStart(2, '0')}${n % 2 === 0 ? ';;' : ';\n'}`);
+        return handle.write(memory);
+      });
+      await Promise.all(writes);
+      await handle.close();
+      const expected = Array.from(
+        { length: 25 },
+        (_, n) => `${String(2 * n).padStart(2, '0')};;${String(2 * n + 1).padStart(2, '0')};\n`,
+      );
+      expect(await snapshot(a)).toBe(expected.join(''));
+    });
   });
 
   it('a touch sets the time by the clock of the log, not by that of the node', async () => {

@@ -35,6 +35,7 @@ import { ContentHandle } from './content-handle.ts';
 import { type Entry, endDurably, endStream, newEntry } from './entry.ts';
 import { Expiry } from './expiry.ts';
 import { setFormat } from './formats.ts';
+import { HandleLines } from './handle-lines.ts';
 import { reachingBack, wholeStart } from './history-start.ts';
 import { capabilitiesOf, directoryInfo, readmeInfo, streamInfo } from './info.ts';
 import { isJsonType } from './json-text.ts';
@@ -523,13 +524,14 @@ export class StreamFileSystem extends StreamFiles {
     const access = accessOf(options.flags);
     if (access.reads) this.requireRoomForReader(entry.stream, this.settings.maxReaders);
     const line = access.writes ? this.writers.linesFor(entry, options)?.begin() : undefined;
+    const { memory } = this.context;
     entry.handles++;
     return new StreamHandle({
       path,
       stream: entry.stream,
       type: () => entry.settings.type,
       access,
-      line,
+      line: line && new HandleLines({ line, memory, stream: entry.stream }),
       stat: () => this.stat(path),
       sync: this.persisted === undefined ? undefined : () => this.syncAll(),
       onClose: () => {

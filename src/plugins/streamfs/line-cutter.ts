@@ -70,6 +70,21 @@ export class LineCutter {
     return length;
   }
 
+  /** Whether {@link take} of these bytes only extends the held start of a line. */
+  onlyHolds(bytes: Uint8Array): boolean {
+    return this.size + bytes.length < MAX_CHUNK && bytes.indexOf(NEWLINE) < 0;
+  }
+
+  copyHeld(): Uint8Array {
+    return Uint8Array.from(this.memory.subarray(0, this.size));
+  }
+
+  /** Replaces the held bytes. */
+  restore(held: Uint8Array): void {
+    this.release();
+    if (held.length > 0) this.keep(held);
+  }
+
   /** Takes the held line and completes it with a newline; undefined if none is held. */
   completed(): Uint8Array | undefined {
     if (this.size === 0) return undefined;

@@ -20,8 +20,8 @@ export interface HandleWriter {
   write(bytes: Uint8Array): void | Promise<void>;
   /** Completes an unfinished line, if lines are kept whole. */
   completeQuietly(): void;
-  /** Called when the handle is closed: completes an unfinished line and releases the writer. */
-  abandon(): void;
+  /** Called once, when the handle is closed: completes an unfinished line and releases the writer. */
+  close(): Promise<void>;
 }
 
 export interface StreamHandleOptions {
@@ -163,6 +163,8 @@ export class StreamHandle implements FileHandle {
     this.checkOpen();
     if (!this.options.access.writes) throw createError('HANDLE_READ_ONLY');
     const { line, stream } = this.options;
+    // A line that is only held is not passed to the stream.
+    if (line !== undefined) stream.requireOpen();
     await (line ?? stream).write(isJsonType(this.options.type()) ? completeJsonLines(data) : data);
     await stream.whenSaved();
     return { written: data.length, position: stream.totalWritten };
@@ -228,9 +230,11 @@ export class StreamHandle implements FileHandle {
     if (this.closed) return;
     this.closed = true;
     this.reader?.close();
-    this.options.line?.abandon();
+    const { line, onClose } = this.options;
+    const closing = line?.close();
     this.wake();
-    this.options.onClose();
+    onClose();
+    await closing;
   }
 }
 

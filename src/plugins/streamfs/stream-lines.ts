@@ -16,6 +16,7 @@
 import type { MemoryBudget, Stream } from '../../core/index.ts';
 import { limitReached } from '../../errors/index.ts';
 import type { Clock } from '../../fs/index.ts';
+import type { RestorableLine } from './handle-lines.ts';
 import { LineCutter, NEWLINE_ALONE } from './line-cutter.ts';
 
 /** Charge for a line in addition to its held bytes: the object, table entries and a timer. */
@@ -101,7 +102,7 @@ export class StreamLines {
 }
 
 /** The unfinished line of one writer. */
-export class Line {
+export class Line implements RestorableLine {
   protected readonly lines: StreamLines;
   protected holder: LineHolder | undefined;
   protected readonly cutter: LineCutter;
@@ -128,6 +129,21 @@ export class Line {
       last = this.put(piece, isWhole, piece.length);
     });
     return last;
+  }
+
+  onlyHolds(bytes: Uint8Array): boolean {
+    return this.cutter.onlyHolds(bytes);
+  }
+
+  copyHeld(): Uint8Array {
+    return this.cutter.copyHeld();
+  }
+
+  restore(held: Uint8Array): void {
+    const { lines } = this;
+    // The stream is in the middle of the line, whose next bytes may be lost: a newline must come first.
+    if (lines.openLine === this) lines.openLine = new Line(lines, undefined);
+    this.cutter.restore(held);
   }
 
   /** Completes an unfinished line with a newline. */

@@ -4,6 +4,7 @@
  */
 import type { MemoryBudget } from '../../core/index.ts';
 import { createError, limitReached } from '../../errors/index.ts';
+import { abortWrite } from '../../fs/abort-write.ts';
 import type { CloseOptions, FileWriter, ProducerFacts } from '../../fs/index.ts';
 import type { Durability } from '../../protocol/index.ts';
 import { NEWLINE, NEWLINE_ALONE } from './line-cutter.ts';
@@ -85,6 +86,15 @@ export class WholeLinesWriter implements FileWriter {
     this.held = 0;
   }
 
+  /** Bytes held of an unfinished line. */
+  get heldBytes(): number {
+    return this.held;
+  }
+
+  copyHeld(): Uint8Array {
+    return Buffer.concat(this.parts);
+  }
+
   /** Completes an unfinished line. */
   complete(): void | Promise<void> {
     if (this.held === 0) return undefined;
@@ -96,8 +106,7 @@ export class WholeLinesWriter implements FileWriter {
     try {
       await this.complete();
     } catch (error) {
-      await this.abort();
-      throw error;
+      await abortWrite(this, error);
     }
     await this.inner.close(options);
   }
@@ -106,8 +115,13 @@ export class WholeLinesWriter implements FileWriter {
     try {
       if (this.options.keepsBroken === true) await this.complete();
     } finally {
-      this.release();
-      await this.inner.abort();
+      await this.discard();
     }
+  }
+
+  /** Like {@link abort}, without completing an unfinished line. */
+  async discard(): Promise<void> {
+    this.release();
+    await this.inner.abort();
   }
 }

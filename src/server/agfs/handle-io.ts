@@ -1,5 +1,6 @@
 /** Reading and writing through a handle, also for clients that disconnect half way (contract 52, 54). */
 
+import { isStreamFSError } from '../../errors/index.ts';
 import type { FileHandle, FileWriter, HandleRead } from '../../fs/index.ts';
 import { HEADERS } from '../../protocol/index.ts';
 import { CONTENT_HEADERS } from '../http/headers.ts';
@@ -152,6 +153,8 @@ class HandleWriter implements FileWriter {
   readonly #offset: number | undefined;
   #written = 0;
   #position: number | undefined;
+  /** Whether nothing was written, and the same body may be written later. */
+  #isRefused = false;
 
   constructor(handle: FileHandle, offset: number | undefined) {
     this.#handle = handle;
@@ -164,9 +167,14 @@ class HandleWriter implements FileWriter {
 
   async write(piece: Uint8Array): Promise<void> {
     const at = this.#offset === undefined ? undefined : this.#offset + this.#written;
-    const { written, position } = await this.#handle.write(piece, at);
-    this.#written += written;
-    this.#position = position;
+    try {
+      const { written, position } = await this.#handle.write(piece, at);
+      this.#written += written;
+      this.#position = position;
+    } catch (error) {
+      this.#isRefused = this.#position === undefined && isStreamFSError(error) && error.status >= 500;
+      throw error;
+    }
   }
 
   /**
@@ -180,8 +188,9 @@ class HandleWriter implements FileWriter {
   /** The handle stays open. */
   async close(): Promise<void> {}
 
-  /** Written bytes stay. The next write begins a new line. */
+  /** Written bytes stay. The next write begins a new line, unless it may repeat this body. */
   async abort(): Promise<void> {
+    if (this.#isRefused) return;
     await this.#handle.completeLine?.();
   }
 }

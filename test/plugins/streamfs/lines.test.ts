@@ -1,10 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { MAX_CHUNK, MemoryBudget } from '../../../src/core/index.ts';
+import { RingStream, StreamRules } from '../../../src/core/internal.ts';
 import type { FileSystem, FileWriter } from '../../../src/fs/index.ts';
+import { DEFAULT_SIZES, DiskStore } from '../../../src/persist/index.ts';
 import { StreamFileSystem } from '../../../src/plugins/streamfs/file-system.ts';
+import { HandleLines } from '../../../src/plugins/streamfs/handle-lines.ts';
 import { parseSettings } from '../../../src/plugins/streamfs/settings.ts';
+import { StreamLines } from '../../../src/plugins/streamfs/stream-lines.ts';
 import { FakeClock } from '../../fs/fake-clock.ts';
+import { waitFor } from '../../harness/wait.ts';
+import { SimulatedDisk } from '../../persist/simulated-disk.ts';
 import { bytes, failure, openReader, recorder, text } from './setup.ts';
 
 const LINES = { atomic: 'lines' } as const;
@@ -119,6 +125,31 @@ describe('contract 88: lines of several writers of a stream', () => {
     await other.write(bytes('f\n'));
     await other.close();
     expect(await content(fs)).toBe('other\none line\nunfinished\nhalf\n');
+  });
+
+  it('of a handle are the same when a write that the full disk refused is repeated', async () => {
+    const disk = new SimulatedDisk();
+    const store = await DiskStore.open({
+      ...{ disk, sync: { name: 'always', interval: 0 }, boot: 'one', logger: recorder().logger },
+      ...{ ...DEFAULT_SIZES, retention: Number.POSITIVE_INFINITY },
+    });
+    const stream = new RingStream({ name: '/a' }, new StreamRules({ retention: 100_000, maxLag: 100_000 }));
+    store.attach(stream, '/a', { facts: () => '{}', producers: () => undefined });
+    const lines = new StreamLines({ stream, clock: new FakeClock(), timeout: 0, memory: undefined });
+    const handle = new HandleLines({ line: lines.begin(), memory: undefined, stream });
+    await handle.write(bytes('one '));
+    disk.faults.room = 0;
+    for (let times = 0; times < 3; times++) {
+      const refused = Promise.resolve().then(() => handle.write(bytes('line\ntwo ')));
+      await expect(refused).rejects.toMatchObject({ code: 'DISK_FULL' });
+    }
+    disk.faults.room = Number.POSITIVE_INFINITY;
+    await waitFor('the disk can be written', () => store.stats.problem === undefined);
+    await handle.write(bytes('line\ntwo '));
+    await handle.close();
+    const written = text(Buffer.concat(stream.retainSnapshot({ from: 'earliest' }).parts));
+    expect(written).toMatch(/^(one line\n)+two \n$/);
+    await store.close();
   });
 
   it('come before the end of the stream, where one is unfinished', async () => {

@@ -5,6 +5,7 @@
 import type { AppendId, ReaderStart } from '../../../core/index.ts';
 import { added, producerGap, removed } from '../../../core/internal.ts';
 import { createError, isStreamFSError } from '../../../errors/index.ts';
+import { abortWrite } from '../../../fs/abort-write.ts';
 import {
   type Appender,
   type AppendOptions,
@@ -34,6 +35,7 @@ import { parentPath } from '../../../fs/path.ts';
 import type { Log, LogChild, StreamState } from '../../../logs/index.ts';
 import { accessOf } from '../../access.ts';
 import { ContentHandle } from '../content-handle.ts';
+import { HandleLines } from '../handle-lines.ts';
 import { capabilitiesOf, directoryInfo, README_NAME, readmeInfo, statedInfo, streamInfo } from '../info.ts';
 import { isJsonType } from '../json-text.ts';
 import { completeJsonLines, JsonLinesWriter } from '../json-writer.ts';
@@ -48,6 +50,7 @@ import { Totals } from '../totals.ts';
 import { WholeLinesWriter } from '../whole-lines.ts';
 import { factsOf, newStream, termsOf } from './facts.ts';
 import { LogAppender } from './log-appender.ts';
+import { LogHandleWriter, LogLine } from './log-handle-writer.ts';
 import { LogStore } from './log-store.ts';
 import { LogWriter, MAX_BATCH_BYTES, RepeatedLogWriter } from './log-writer.ts';
 import type { Mirror } from './mirror.ts';
@@ -283,8 +286,7 @@ export class SharedFileSystem extends StreamFiles {
     try {
       await writer.write(whole);
     } catch (error) {
-      await writer.abort();
-      throw error;
+      await abortWrite(writer, error);
     }
     await writer.close();
     return data.length;
@@ -449,39 +451,14 @@ export class SharedFileSystem extends StreamFiles {
     });
   }
 
-  /** Each write of a handle is separate, so a failed one does not prevent the next. */
-  private handleWriter(mirror: Mirror, options: OpenHandleOptions): HandleWriter {
-    const quietly = (doing: void | Promise<void>) => void doing?.catch(() => undefined);
-    let current = this.newHandleWriter(mirror, options);
-    return {
-      write: async (bytes: Uint8Array) => {
-        if (current.writer.hasFailed) {
-          quietly(current.lines.abort());
-          current = this.newHandleWriter(mirror, options);
-        }
-        const { lines, writer } = current;
-        await lines.write(bytes);
-        await writer.flush();
-      },
-      completeQuietly: () => {
-        if (current.lines instanceof WholeLinesWriter) quietly(current.lines.complete());
-      },
-      abandon: () => quietly(current.lines.abort()),
-    };
-  }
-
-  /** @property lines the writer itself unless lines are kept whole */
-  private newHandleWriter(
-    mirror: Mirror,
-    { atomic }: OpenHandleOptions,
-  ): { writer: LogWriter; lines: LogWriter | WholeLinesWriter } {
+  private handleWriter(mirror: Mirror, { atomic }: OpenHandleOptions): HandleWriter {
     const { settings } = mirror.entry;
-    const isJson = isJsonType(settings.type);
-    const isLines = !isJson && (atomic === 'lines' || settings.atomic === 'lines');
-    const writer = this.newWriter(mirror, isLines || isJson, undefined);
     const { memory } = this.context;
-    const lines = isLines ? new WholeLinesWriter(writer, { max: MAX_BATCH_BYTES, memory, keepsBroken: true }) : writer;
-    return { writer, lines };
+    const isJson = isJsonType(settings.type);
+    const isLines = atomic === 'lines' || settings.atomic === 'lines';
+    const open = () => this.newWriter(mirror, isLines || isJson, undefined);
+    if (isJson || !isLines) return new LogHandleWriter(open);
+    return new HandleLines({ line: new LogLine(open, memory), memory, stream: mirror.stream });
   }
 
   /** For protocols that create, append and close atomically. */

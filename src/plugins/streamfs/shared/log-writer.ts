@@ -289,6 +289,19 @@ function lineEnd(bytes: Uint8Array, from: number): number {
   return to;
 }
 
+/**
+ * @param held bytes of the first line that precede the given ones
+ * @throws APPEND_TOO_LARGE for a line that does not fit into a batch
+ */
+export function requireLinesFit(bytes: Uint8Array, held: number): void {
+  for (let at = 0, before = held; before + bytes.length - at > MAX_BATCH_BYTES; before = 0) {
+    const to = bytes.indexOf(NEWLINE, at) + 1 || bytes.length;
+    const size = before + to - at;
+    if (size > MAX_BATCH_BYTES) throw createError('APPEND_TOO_LARGE', { size, max: MAX_BATCH_BYTES });
+    at = to;
+  }
+}
+
 function nextUnits(units: Unit[]): Unit[] {
   let bytes = 0;
   let count = 0;

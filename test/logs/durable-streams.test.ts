@@ -1,6 +1,6 @@
 /** Durable Streams on several nodes of one log: each request goes to a different node than the one before (contract 105, 106). */
 import { describe, expect, it } from 'vitest';
-import type { Running } from '../server/harness.ts';
+import { follow, type Running } from '../server/harness.ts';
 import { cluster } from './shared-streams.ts';
 
 const durableStreams = { mount: '/s', prefixes: ['/api/v1x'], longPollTimeout: 50 };
@@ -45,6 +45,58 @@ describe('contract 106: Durable Streams on a log', () => {
     }
     const below = await send('PUT', '/a/b', '', typed('text/plain'));
     expect([below.status, below.json().code]).toEqual([409, 'STREAM_NAME_TAKEN']);
+  });
+
+  describe.each([
+    ['that does not exist', false],
+    ['that a reader on a third node has opened', true],
+  ])('a stream %s, created at once on two nodes', (_, isOpened) => {
+    /** Sends two creations at the same time, and returns their responses: first the one that created the stream. */
+    async function race(first: [string, string, Headers?], second: [string, string, Headers?]) {
+      const { nodes: all } = await cluster(3, { durableStreams });
+      const reader = isOpened ? await follow(all[2]!.port, '/files?path=/s/a&stream=true&create=true') : undefined;
+      const responses = await Promise.all(
+        [first, second].map(async ([type, body, headers], n) => {
+          const parts = { body, headers: { 'Content-Type': type, ...headers } };
+          const response = await all[n]!.call('PUT', '/api/v1x/a', parts);
+          return { ...response, type, body };
+        }),
+      );
+      const [created, other] = responses.sort(
+        (one, two) => (two.status === 201 ? 1 : 0) - (one.status === 201 ? 1 : 0),
+      );
+      const heads = await Promise.all(all.map(({ call }) => call('HEAD', '/api/v1x/a')));
+      const reads = await Promise.all(all.map(({ call }) => call('GET', '/api/v1x/a?offset=-1')));
+      reader?.cut();
+      return { created: created!, other: other!, heads, texts: reads.map(({ text }) => text) };
+    }
+
+    it('has the type and the bytes of one of them on all nodes, and the other is a conflict', async () => {
+      for (let round = 0; round < 10; round++) {
+        const { created, heads, other, texts } = await race(['text/plain', 'one'], ['text/html', 'two']);
+        expect([created.status, other.status, other.json().code]).toEqual([201, 409, 'STREAM_SETTINGS_DIFFER']);
+        expect(heads.map(({ headers }) => headers['content-type'])).toEqual([created.type, created.type, created.type]);
+        expect(texts).toEqual([created.body, created.body, created.body]);
+      }
+    });
+
+    it('has the time to live of one of them, and the other is a conflict', async () => {
+      const { created, heads, other } = await race(
+        ['text/plain', '', { 'Stream-TTL': '100' }],
+        ['text/plain', '', { 'Stream-TTL': '200' }],
+      );
+      expect([created.status, other.status, other.json().code]).toEqual([201, 409, 'STREAM_SETTINGS_DIFFER']);
+      const ttls = new Set(heads.map(({ headers }) => headers['stream-ttl']));
+      expect([...ttls]).toEqual([created.headers['stream-ttl'] ?? [...ttls][0]]);
+    });
+
+    it('with the same settings is created by one of them, with its bytes, and is there for the other', async () => {
+      for (let round = 0; round < 10; round++) {
+        const { created, other, texts } = await race(['text/plain', 'one'], ['text/plain', '']);
+        expect([created.status, other.status]).toEqual([201, 200]);
+        expect(texts).toEqual([created.body, created.body, created.body]);
+      }
+    });
   });
 
   it('are closed with the last bytes in one step, for all nodes, and closing again is harmless', async () => {

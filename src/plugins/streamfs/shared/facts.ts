@@ -32,6 +32,8 @@ interface Facts {
   idle?: number | undefined;
   /** Only readers have opened the stream so far. */
   unclaimed?: true | undefined;
+  /** Distinguishes a claim from another one with the same settings. */
+  claim?: string | undefined;
 }
 
 export interface KnownFacts {
@@ -66,15 +68,19 @@ function differencesFromBase(settings: StreamSettingsInForce): Partial<StreamSet
   return left.length === 0 ? undefined : Object.fromEntries(left);
 }
 
-/** @param idleTimeout the mount's, in milliseconds; 0 for none */
+/**
+ * @param idleTimeout the mount's, in milliseconds; 0 for none
+ * @param claim a unique id, if the terms are for a claim
+ */
 export function termsOf(
   settings: StreamSettingsInForce,
-  { idleTimeout, isUnclaimed = false }: { idleTimeout: number; isUnclaimed?: boolean },
+  { claim, idleTimeout, isUnclaimed = false }: { claim?: string; idleTimeout: number; isUnclaimed?: boolean },
 ): StreamTerms {
   const facts: Facts = {
     settings: differencesFromBase(settings),
     idle: idleTimeout === 0 ? undefined : idleTimeout,
     unclaimed: isUnclaimed ? true : undefined,
+    claim,
   };
   const ttl = settings.ttl ?? idleTimeout;
   const ownTtl = ttl === 0 ? undefined : ttl;

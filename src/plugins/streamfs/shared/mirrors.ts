@@ -2,7 +2,7 @@
  * The mirrors of a mount: created when a stream is read or written on this node, kept while it is in use and for a
  * while after, and closed when the log reports the end of their stream.
  */
-
+import { randomBytes } from 'node:crypto';
 import type { MemoryBudget, StreamObserver } from '../../../core/index.ts';
 import { RingStream } from '../../../core/internal.ts';
 import { createError } from '../../../errors/index.ts';
@@ -21,6 +21,9 @@ import { Mirror, type MirrorOwner, unavailable } from './mirror.ts';
 const LINGER_MS = 30_000;
 const MAX_SWEEP_MS = 10_000;
 const MIN_SWEEP_MS = 250;
+
+/** Random bytes that distinguish the claims of one stream. */
+const CLAIM_ID_BYTES = 6;
 
 export interface MirrorsOptions {
   log: Log;
@@ -175,12 +178,13 @@ export class Mirrors implements MirrorOwner {
   /**
    * Gives settings to a stream that was created by a reader.
    *
-   * @returns false if a writer on another node was first and gave it others
+   * @returns false if another claim was first, also one of the same settings
    */
   async claim(mirror: Mirror, asked: StreamSettings | undefined): Promise<boolean> {
     const { entry, factsText, stream } = mirror;
     const { idleTimeout } = this.options.settings;
-    const terms = termsOf(this.rules.settingsFor(asked), { idleTimeout });
+    const id = randomBytes(CLAIM_ID_BYTES).toString('base64url');
+    const terms = termsOf(this.rules.settingsFor(asked), { idleTimeout, claim: id });
     const claim = { terms, from: factsText };
     const { facts } = await this.options.log.update(entry.path, stream.generation, { claim });
     mirror.facts(facts);

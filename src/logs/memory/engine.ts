@@ -33,7 +33,7 @@ export type Found =
   | { readonly kind: 'behind'; readonly endOffset: number }
   | { readonly kind: 'replaced' };
 
-/** The answer to each batch of a call. */
+/** The result of each batch of a call. */
 export type Outcome = Appended | StreamFSError;
 
 interface Entry {
@@ -46,7 +46,7 @@ interface Entry {
   /** The order of the last batch that had one. */
   order: string | undefined;
   readonly followers: Set<(message: Pushed) => void>;
-  /** The last call of each node: a repeated call gets the same answer again. */
+  /** The last call of each node: a repeated call gets the same results again. */
   readonly calls: Map<string, { seq: number; outcomes: readonly Outcome[] }>;
 }
 
@@ -115,7 +115,7 @@ export class MemoryEngine {
   }
 
   /**
-   * Appends batches of one stream. A call repeated by a node gets its previous answer.
+   * Appends batches of one stream. A call repeated by a node gets its previous results.
    *
    * @param seen the highest end offset that the node knows; if the engine ends before it, the result is `behind`
    */

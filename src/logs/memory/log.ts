@@ -148,7 +148,7 @@ export class MemoryLog implements Log {
           seq,
         );
         const until = performance.now() + this.#deadline;
-        group.forEach((one, index) => void this.#answer(one, outcomes[index]!, until));
+        group.forEach((one, index) => void this.#settle(one, outcomes[index]!, until));
       } catch (error) {
         for (const { failed } of group) failed(error);
       }
@@ -169,7 +169,7 @@ export class MemoryLog implements Log {
   }
 
   /** An append is done when the follower of this node has it. */
-  async #answer({ batch, done, failed }: Waiting, outcome: Outcome, until: number): Promise<void> {
+  async #settle({ batch, done, failed }: Waiting, outcome: Outcome, until: number): Promise<void> {
     if (outcome instanceof Error) return failed(outcome);
     try {
       const follower = this.#followers.get(batch.generation);

@@ -3,15 +3,15 @@
  * of the event loop, as over a socket.
  */
 
-/** A call failed without an answer: it may or may not have been executed. */
+/** A call failed without a reply: it may or may not have been executed. */
 export class CutError extends Error {}
 
-type Fault = 'lostCall' | 'lostAnswer' | 'lostPush' | 'doubledPush';
+type Fault = 'lostCall' | 'lostReply' | 'lostPush' | 'doubledPush';
 
 export class Wire {
   #isUp = true;
   /** How often each fault is still to happen. */
-  readonly #due: Record<Fault, number> = { lostCall: 0, lostAnswer: 0, lostPush: 0, doubledPush: 0 };
+  readonly #due: Record<Fault, number> = { lostCall: 0, lostReply: 0, lostPush: 0, doubledPush: 0 };
   /** Pushes held back; undefined while pushes are delivered. */
   #held: (() => void)[] | undefined;
   readonly #waiting = new Set<() => void>();
@@ -25,10 +25,10 @@ export class Wire {
   async call<T>(does: () => T): Promise<T> {
     await turn();
     if (!this.#isUp || this.#takes('lostCall')) throw new CutError('the call was lost');
-    const answer = does();
+    const reply = does();
     await turn();
-    if (!this.#isUp || this.#takes('lostAnswer')) throw new CutError('the answer was lost');
-    return answer;
+    if (!this.#isUp || this.#takes('lostReply')) throw new CutError('the reply was lost');
+    return reply;
   }
 
   push(deliver: () => void): void {
@@ -73,9 +73,9 @@ export class Wire {
     this.#due.lostCall += count;
   }
 
-  /** Executes the given number of calls and loses their answers. */
+  /** Executes the given number of calls and loses their replies. */
   loseAnswers(count: number): void {
-    this.#due.lostAnswer += count;
+    this.#due.lostReply += count;
   }
 
   losePushes(count: number): void {

@@ -1,6 +1,6 @@
 /**
  * Sends this node's appends to one generation of a stream to Redis. Appends of one turn go out in one call; those that
- * arrive while it is in flight go out with the next. A second call is sent before the first is answered only if many
+ * arrive while it is in flight go out with the next. A second call is sent before the reply to the first only if many
  * bytes wait. It names the first call, so that the order is kept if both are repeated.
  */
 import { producerGap } from '../../core/internal.ts';
@@ -75,7 +75,7 @@ export class Appender {
   #queuedBytes = 0;
   #isScheduled = false;
   #isFinishing = false;
-  /** Unanswered calls in order, two at most. */
+  /** Calls without a reply, in order, two at most. */
   readonly #inFlight: Call[] = [];
 
   constructor(host: AppenderHost, path: string, generation: string) {
@@ -160,9 +160,9 @@ export class Appender {
     const call: Call = { tag: this.#host.newTag(), parts, chunks, until };
     this.#inFlight.push(call);
     try {
-      const answers = await this.#send(call);
-      for (const [n, part] of parts.entries()) settle(part, answers[n] ?? '', this);
-      // The call has been sent and answered: nothing reads these buffers any more.
+      const results = await this.#send(call);
+      for (const [n, part] of parts.entries()) settle(part, results[n] ?? '', this);
+      // The call has been sent, and its reply has arrived: nothing reads these buffers any more.
       for (const { bytes, chunks } of parts) if (chunks.length > 1) this.#host.buffers.release(bytes);
     } catch (error) {
       for (const job of jobs) job.reject(error);
@@ -172,9 +172,9 @@ export class Appender {
   }
 
   /**
-   * Repeats a call until it is answered and the mirror has its batches.
+   * Repeats a call until it has a reply and the mirror has its batches.
    *
-   * @returns an answer for each part
+   * @returns a result for each part
    */
   async #send(call: Call): Promise<string[]> {
     const { tag, chunks } = call;
@@ -187,8 +187,8 @@ export class Appender {
           follower?.keep(tag, chunks);
           keeper = follower;
         }
-        const answers = await this.#call(call, follower);
-        if (answers !== undefined) return answers;
+        const results = await this.#call(call, follower);
+        if (results !== undefined) return results;
       }
     } finally {
       keeper?.release(tag);
@@ -218,14 +218,14 @@ export class Appender {
       await this.#refused(code, rest, follower);
       return undefined;
     }
-    const [committed, ...answers] = textOf(rest[0]).split(';');
-    if (follower === undefined) return answers;
+    const [committed, ...results] = textOf(rest[0]).split(';');
+    if (follower === undefined) return results;
     const end = Number(committed);
     const chunkCount = textOf(rest[2]);
     if (end > 0 && chunkCount !== '' && parts.length === 1 && isPlainBatch(parts[0]!.jobs[0]!.batch)) {
       follower.confirm({ end, tag, before: textOf(rest[1]), chunkCount: Number(chunkCount) });
     }
-    return (await this.#reached(follower, end, tag, answers, until)) ? answers : undefined;
+    return (await this.#reached(follower, end, tag, results, until)) ? results : undefined;
   }
 
   /** Whether the mirror has the appended bytes; false if they were lost and must be sent again. */
@@ -233,10 +233,10 @@ export class Appender {
     follower: Follower,
     end: number,
     tag: string,
-    answers: readonly string[],
+    results: readonly string[],
     until: number,
   ): Promise<boolean> {
-    const offsets = answers.filter((answer) => !answer.startsWith('!')).map((answer) => Number.parseInt(answer, 10));
+    const offsets = results.filter((result) => !result.startsWith('!')).map((result) => Number.parseInt(result, 10));
     const wait = end > 0 ? follower.waitFor(end, tag) : follower.waitFor(Math.max(0, ...offsets), undefined);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'late'>((resolve) => {
@@ -390,13 +390,13 @@ function partOf(jobs: readonly AppendJob[], producer: string, more: string, buff
   return { jobs, chunks, bytes, lengths: `${chunks.length} ${textOfLengths(chunks)}`, producer, more };
 }
 
-function settle({ jobs }: Part, answer: string, { generation, path }: Appender): void {
-  if (answer.startsWith('!')) {
-    const error = errorOf(answer.slice(1).split(' '), jobs[0]!.batch, generation, path);
+function settle({ jobs }: Part, result: string, { generation, path }: Appender): void {
+  if (result.startsWith('!')) {
+    const error = errorOf(result.slice(1).split(' '), jobs[0]!.batch, generation, path);
     for (const job of jobs) job.reject(error);
     return;
   }
-  const [end, applied, lastSeq, isRepeated] = answer.split(' ').map(Number) as [number, number, number, number];
+  const [end, applied, lastSeq, isRepeated] = result.split(' ').map(Number) as [number, number, number, number];
   // The first job ends where the next one begins.
   let at = end - jobs.reduce((sum, job) => sum + job.length, 0);
   for (const job of jobs) {
@@ -433,6 +433,6 @@ function errorOf(words: readonly string[], batch: LogBatch, generation: string, 
     case 'MISMATCH':
       return createError('PRODUCER_MISMATCH', { length: a, applied: b }, { applied: b });
     default:
-      throw new Error(`unknown answer ${code} for ${path} ${generation} ${batch.chunks.length}`);
+      throw new Error(`unknown result ${code} for ${path} ${generation} ${batch.chunks.length}`);
   }
 }

@@ -20,7 +20,7 @@ export class ReplyError extends Error {
   }
 }
 
-/** The connection was lost before the answer: it is unknown whether the command took effect. */
+/** The connection was lost before the reply: it is unknown whether the command took effect. */
 export class ConnectionLost extends Error {}
 
 export interface ConnectionOptions {

@@ -1,5 +1,5 @@
 /**
- * Sends commands to the server that has their key, repeating them until an answer or the deadline. Keeps subscriptions
+ * Sends commands to the server that has their key, repeating them until a reply or the deadline. Keeps subscriptions
  * alive over cut connections, failovers and slot migrations.
  *
  * All commands may be repeated: scripts recognize a batch by its number, and all other commands only read.
@@ -46,7 +46,7 @@ const WRONG_SERVER = ['READONLY', 'NOREPLICAS', 'MASTERDOWN', 'CLUSTERDOWN', 'LO
 /** Errors of writes that reads and PING on the same server may not show. */
 const REFUSES_WRITES = [...WRONG_SERVER, 'MISCONF'];
 
-/** Maximum subscriptions of one server that wait for their answer. */
+/** Maximum subscriptions of one server that wait for their reply. */
 const MAX_CONCURRENT_SUBSCRIPTIONS = 256;
 
 /** Explanations of refusals: the fault, and the remedy. */
@@ -123,8 +123,8 @@ export class Engine {
   async start(): Promise<void> {
     try {
       const [server] = await this.#topology.servers();
-      const answer = await this.#serverAt(server!).commands.send(['COMMAND', 'INFO', 'SSUBSCRIBE']);
-      if (Array.isArray(answer) && (answer[0] === null || (Array.isArray(answer[0]) && answer[0].length === 0))) {
+      const reply = await this.#serverAt(server!).commands.send(['COMMAND', 'INFO', 'SSUBSCRIBE']);
+      if (Array.isArray(reply) && (reply[0] === null || (Array.isArray(reply[0]) && reply[0].length === 0))) {
         throw this.#refused('it has no sharded pub/sub: Redis from 7.0 or Valkey is needed');
       }
       await this.#probe();
@@ -326,7 +326,7 @@ export class Engine {
           void server.tail.unsubscribe(channel);
           return;
         }
-        // If the connection was lost right after the answer, another attempt may have begun.
+        // If the connection was lost right after the reply, another attempt may have begun.
         if (server.subscribers.get(channel) === subscriber) subscriber.subscribed();
         return;
       } catch (error) {

@@ -5,7 +5,7 @@ import { type Argument, ConnectionLost, type MessageListener, type RedisConnecti
 const HEARTBEAT_MS = 1000;
 
 /**
- * Milliseconds without an answer after which a connection is closed: the server may be stopped, or the network down.
+ * Milliseconds without a reply after which a connection is closed: the server may be stopped, or the network down.
  */
 const MAX_SILENCE_MS = 4000;
 
@@ -17,7 +17,7 @@ export class Link {
   #connection: RedisConnection | undefined;
   #connecting: Promise<RedisConnection> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  /** The number of pending commands, and since when no answer has arrived. */
+  /** The number of pending commands, and since when no reply has arrived. */
   #pending = 0;
   #silentSince = 0;
   #isClosed = false;
@@ -59,10 +59,10 @@ export class Link {
     this.drop('closed');
   }
 
-  async #counted<T>(answer: Promise<T>): Promise<T> {
+  async #counted<T>(reply: Promise<T>): Promise<T> {
     if (this.#pending++ === 0) this.#silentSince = performance.now();
     try {
-      return await answer;
+      return await reply;
     } finally {
       this.#pending--;
       this.#silentSince = performance.now();
@@ -102,6 +102,6 @@ export class Link {
   #heartbeat(connection: RedisConnection): void {
     if (this.#pending === 0) this.#counted(connection.send(['PING'])).catch(() => undefined);
     else if (performance.now() - this.#silentSince > MAX_SILENCE_MS)
-      connection.close(`no answer for ${MAX_SILENCE_MS} ms`);
+      connection.close(`no reply for ${MAX_SILENCE_MS} ms`);
   }
 }

@@ -78,7 +78,7 @@ function nameOf(host: string): string | undefined {
 async function within(timeout: number, connected: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new ConnectionLost(`no answer within ${timeout} ms`)), timeout);
+    timer = setTimeout(() => reject(new ConnectionLost(`no reply within ${timeout} ms`)), timeout);
   });
   try {
     await Promise.race([connected, late]);
@@ -92,7 +92,7 @@ async function within(timeout: number, connected: Promise<unknown>): Promise<voi
 function notReady(error: Error, { tls }: ConnectionOptions): Error {
   if (!(error instanceof ConnectionLost) || /^[A-Z0-9_]+$/.test(error.message)) return error;
   const question = tls === undefined ? 'does it require TLS (rediss://)?' : 'does it speak TLS at this port?';
-  return new ConnectionLost(`it accepts connections but does not answer like Redis (${error.message}); ${question}`);
+  return new ConnectionLost(`it accepts connections but does not reply like Redis (${error.message}); ${question}`);
 }
 
 /** Error messages of the library contain the address, never the credentials. */

@@ -1,4 +1,4 @@
-/** Parses the answers and messages of the scripts. */
+/** Parses the replies and messages of the scripts. */
 import type { LogEnd, StreamState } from '../log.ts';
 import type { Reply } from './driver.ts';
 import { chunksOf } from './lengths.ts';
@@ -59,7 +59,7 @@ const LINE_FEED = 10;
 /** A tuple of N words. */
 type Words<N extends number, T extends string[] = []> = T['length'] extends N ? T : Words<N, [...T, string]>;
 
-/** Splits an answer into its first word and the rest. */
+/** Splits a reply into its first word and the rest. */
 export function partsOf(reply: Reply): { code: string; rest: readonly Reply[] } {
   const [code, ...rest] = reply as readonly Reply[];
   return { code: String(code), rest };

@@ -14,7 +14,7 @@
  * | `R`, `t`, `x`, `f` | retention, time to live, expiry time, facts |
  * | `q` | the order of the last batch that had one, in hexadecimal |
  * | `o` | highest end offset of producers that were forgotten |
- * | `n:NODE` | the last batch of a node: number, time, answers; and `|` with number and answers of the batch before it, while that call may be repeated |
+ * | `n:NODE` | the last batch of a node: number, time, results; and `|` with number and results of the batch before it, while that call may be repeated |
  * | `i`, `0` to `7` | for a small stream: the total length of its entries, and the entries in pieces |
  * | `h` | after a loss of bytes: the end offset up to which a mirror restores them; until when all appends wait; until when appends wait for that offset |
  * | `z` | the only field of a tombstone: generation, end offset, chunks, start offset, reason and status of the removed stream |
@@ -31,8 +31,8 @@
  * head; a second channel gets the tag and then the bytes. The node that sent the batch already has the bytes and need
  * not receive them.
  *
- * Every answer is a list that begins with `OK` or a code, because the texts of error replies differ between versions.
- * The state of a stream is a single text, because each element of an answer costs more to parse than its bytes: words,
+ * Every reply is a list that begins with `OK` or a code, because the texts of error replies differ between versions.
+ * The state of a stream is a single text, because each element of a reply costs more to parse than its bytes: words,
  * the last of which is the length of the facts, a line feed, the facts, and how the stream ended. Lua's numbers are
  * doubles, exact to 2^53 but printed with 14 digits; `num` prints all digits.
  */
@@ -204,25 +204,25 @@ end
 /** KEYS: hash, stream, producers' records, idle producers, producers with an incomplete append. */
 const COMMIT = `${ENTRIES}
 local function nodeOf(tag) return string.match(tag, '^(.*)%.(%d+)$') end
-local function plainAnswer(at) return at..';'..at..' 0 -1 0' end
-local function shorter(answers)
-  local at = string.match(answers, '^(%d+);')
-  if answers == plainAnswer(at) then return at end
-  return answers
+local function plainResult(at) return at..';'..at..' 0 -1 0' end
+local function shorter(results)
+  local at = string.match(results, '^(%d+);')
+  if results == plainResult(at) then return at end
+  return results
 end
-local function whole(answers)
-  if string.find(answers, ';', 1, true) then return answers end
-  return plainAnswer(answers)
+local function whole(results)
+  if string.find(results, ';', 1, true) then return results end
+  return plainResult(results)
 end
 local function lastOf(node)
   local last = call('HGET', KEYS[1], 'n:'..node)
   if not last then return nil end
-  local number, answers, older = string.match(last, '^(%d+) %d+ ([^|]*)|?(.*)$')
-  return tonumber(number), answers, older
+  local number, results, older = string.match(last, '^(%d+) %d+ ([^|]*)|?(.*)$')
+  return tonumber(number), results, older
 end
-local function remember(tag, answers, older)
+local function remember(tag, results, older)
   local node, seq = nodeOf(tag)
-  local isNew = call('HSET', KEYS[1], 'n:'..node, seq..' '..num(now)..' '..shorter(answers)..older) == 1
+  local isNew = call('HSET', KEYS[1], 'n:'..node, seq..' '..num(now)..' '..shorter(results)..older) == 1
   if not isNew then return end
   local all = call('HGETALL', KEYS[1])
   for i = 1, #all, 2 do
@@ -242,7 +242,7 @@ local function countOf(list)
   local count, lengths = string.match(list, '^(%d+) (.*)$')
   return tonumber(count), lengths
 end
-local function commit(tag, bytes, lengths, count, records, answers, older, place)
+local function commit(tag, bytes, lengths, count, records, results, older, place)
   local before = H.k or ''
   local at = num(tonumber(H.e) + #bytes)
   local chunks = num(tonumber(H.c) + count)
@@ -250,8 +250,8 @@ local function commit(tag, bytes, lengths, count, records, answers, older, place
   if lowest < 0 then lowest = 0 end
   local meta = tag..' '..before..' '..chunks..' '..lengths
   local proof = ''
-  if place or #records > 0 or select(2, string.gsub(answers, ';', '')) > 1 then
-    proof = cjson.encode({r = records, a = answers, q = place})
+  if place or #records > 0 or select(2, string.gsub(results, ';', '')) > 1 then
+    proof = cjson.encode({r = records, a = results, q = place})
   end
   if not addSmall(tonumber(at), meta, proof, bytes) then
     makeLarge()
@@ -259,7 +259,7 @@ local function commit(tag, bytes, lengths, count, records, answers, older, place
   end
   call('HSET', KEYS[1], 'e', at, 'c', chunks, 'k', tag, 'm', num(now))
   if place then call('HSET', KEYS[1], 'q', place) end
-  remember(tag, answers, older)
+  remember(tag, results, older)
   for _, each in ipairs(records) do store(each[1], tonumber(each[2]), tonumber(each[3]), tonumber(each[4]), tonumber(each[5])) end
   if H.t then
     H.u = num(now)
@@ -289,7 +289,7 @@ return {'OK', state()}
 `;
 
 /**
- * The states of several streams, each empty if STATE would not answer `OK`. KEYS: the hashes. Called for every stream of
+ * The states of several streams, each empty if STATE would not reply `OK`. KEYS: the hashes. Called for every stream of
  * a listing, and therefore without the tables of the other scripts.
  */
 const STATES = `${CLOCK}
@@ -329,7 +329,7 @@ call('HSET', KEYS[1], unpack(fields))
 if #ARGV[7] > 0 then
   local count, lengths = countOf(ARGV[8])
   local at = num(#ARGV[7])
-  commit(ARGV[6], ARGV[7], lengths, count, {}, plainAnswer(at), '')
+  commit(ARGV[6], ARGV[7], lengths, count, {}, plainResult(at), '')
   H.e, H.c, H.k = at, num(count), ARGV[6]
 end
 if ARGV[9] == '1' then
@@ -368,24 +368,24 @@ return {'OK'}
  * lengths; '' or its producer: epoch, seq, bytes before the part, 1 for the last part, id; '' or 1 if the stream ends
  * with the part (else 0), its order in hexadecimal, and the expected end offset.
  *
- * A batch sent while another of the same node and stream is unanswered names the number of that other batch. It is
+ * A batch sent while another of the same node and stream has no reply yet names the number of that other batch. It is
  * refused as EARLY unless that batch has been appended, so that both stay in order when they are repeated.
  *
- * The answer begins with the end offset of the batch, or 0 if nothing was appended. For each part follows: end offset,
+ * The reply begins with the end offset of the batch, or 0 if nothing was appended. For each part follows: end offset,
  * applied bytes of the append, last seq, 1 for a repetition; or `!` and a code. If this call appended the batch, two
  * more elements follow: the tag of the preceding batch, and the chunks of the stream including this batch.
  */
 const APPEND = `${PRELUDE}${REQUIRE}${HOLD}${COMMIT}
 local node, seq = nodeOf(ARGV[2])
-local number, lastAnswers, older = lastOf(node)
-if number == tonumber(seq) then return {'OK', whole(lastAnswers)} end
+local number, lastResults, older = lastOf(node)
+if number == tonumber(seq) then return {'OK', whole(lastResults)} end
 if number and number > tonumber(seq) then
-  local olderNumber, olderAnswers = string.match(older, '^(%d+) (.*)$')
-  if tonumber(olderNumber) == tonumber(seq) then return {'OK', whole(olderAnswers)} end
+  local olderNumber, olderResults = string.match(older, '^(%d+) (.*)$')
+  if tonumber(olderNumber) == tonumber(seq) then return {'OK', whole(olderResults)} end
   return {'STALE', num(number)}
 end
 if ARGV[7] ~= '' and number ~= tonumber(ARGV[7]) then return {'EARLY'} end
-older = ARGV[7] ~= '' and '|'..num(number)..' '..lastAnswers or ''
+older = ARGV[7] ~= '' and '|'..num(number)..' '..lastResults or ''
 local e = tonumber(H.e)
 local seen = not H.r and tonumber(ARGV[3])
 if seen and e < seen then
@@ -430,7 +430,7 @@ end
 local pieces = {}
 local lengths = {}
 local count = 0
-local answers = {}
+local results = {}
 local at = e
 local function takeLengths(number, length)
   if number == 0 then return end
@@ -545,8 +545,8 @@ local function part(bytes, list, producer, more)
   end
   return num(to > applied and at or changed[4])..' '..num(changed[3])..' '..num(changed[2] - 1)..' 0'
 end
-for i = 8, #ARGV, 4 do answers[#answers + 1] = part(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]) end
-local text = num(#pieces > 0 and at or 0)..';'..table.concat(answers, ';')
+for i = 8, #ARGV, 4 do results[#results + 1] = part(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]) end
+local text = num(#pieces > 0 and at or 0)..';'..table.concat(results, ';')
 local records = {}
 for i, id in ipairs(order) do
   local r = known[id]
@@ -596,15 +596,15 @@ if H.e ~= ARGV[3] then return {'MOVED', H.e, H.k or ''} end
 if (H.k or '') ~= ARGV[4] then return {'FORK', H.k or ''} end
 local count, lengths = countOf(ARGV[6])
 local at = num(tonumber(H.e) + #ARGV[5])
-local records, answers, place = {}, plainAnswer(at), nil
+local records, results, place = {}, plainResult(at), nil
 if ARGV[7] ~= '' then
   local proof = cjson.decode(ARGV[7])
-  records, answers, place = proof.r, proof.a, proof.q
+  records, results, place = proof.r, proof.a, proof.q
 end
-local number, lastAnswers = lastOf((nodeOf(ARGV[2])))
+local number, lastResults = lastOf((nodeOf(ARGV[2])))
 -- Its node may have two calls to repeat.
-local older = number and '|'..num(number)..' '..lastAnswers or ''
-commit(ARGV[2], ARGV[5], lengths, count, records, answers, older, place)
+local older = number and '|'..num(number)..' '..lastResults or ''
+commit(ARGV[2], ARGV[5], lengths, count, records, results, older, place)
 return {'OK', H.e}
 `;
 
@@ -636,14 +636,14 @@ if ARGV[2] == 'ended' then
   return {'OK', state()}
 end
 H.r = ending
-local answer = state()
+local reply = state()
 makeLarge()
 call('PEXPIRE', KEYS[2], ${REMOVED_BYTES_MS})
 call('DEL', KEYS[1], KEYS[3], KEYS[4], KEYS[5])
 call('HSET', KEYS[1], 'z', H.g..' '..H.e..' '..H.c..' '..num(start())..' '..ending)
 call('PEXPIRE', KEYS[1], ${TOMBSTONE_MS})
 call('SPUBLISH', KEYS[2], 'x '..H.e..' '..H.c..' '..(H.k or '')..'\\n'..ending)
-return {'OK', answer}
+return {'OK', reply}
 `;
 
 /**

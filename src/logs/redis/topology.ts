@@ -4,7 +4,7 @@ import { ConnectionLost, type Reply, ReplyError } from './driver.ts';
 import type { Link } from './link.ts';
 
 export interface Topology {
-  /** @throws ConnectionLost if no server provides the answer */
+  /** @throws ConnectionLost if no server provides it */
   serverOf(slot: number): Promise<ServerAddress>;
   /** All known masters. */
   servers(): Promise<readonly ServerAddress[]>;
@@ -35,7 +35,7 @@ export function keyOf({ host, port }: ServerAddress): string {
   return `${host}:${port}`;
 }
 
-/** Servers that know the topology, asked one after another until one answers. */
+/** Servers that know the topology, asked one after another until one replies. */
 class SeedServers {
   readonly #linkTo: LinkTo;
   readonly #links = new Map<string, { address: ServerAddress; link: Link }>();
@@ -50,18 +50,18 @@ class SeedServers {
     if (!this.#links.has(key)) this.#links.set(key, { address, link: this.#linkTo(address) });
   }
 
-  /** @returns the first answer that is not undefined */
+  /** @returns the first reply that is not undefined */
   async ask<T>(ask: (link: Link, address: ServerAddress) => Promise<T | undefined>, what: string): Promise<T> {
-    let problem = 'none answers';
+    let problem = 'none replies';
     for (const [key, seed] of [...this.#links]) {
       try {
-        const answer = await ask(seed.link, seed.address);
-        if (answer !== undefined) {
-          // Ask the server that answered first the next time.
+        const reply = await ask(seed.link, seed.address);
+        if (reply !== undefined) {
+          // Ask the server that replied first the next time.
           const others = [...this.#links].filter(([other]) => other !== key);
           this.#links.clear();
           for (const [other, value] of [[key, seed] as const, ...others]) this.#links.set(other, value);
-          return answer;
+          return reply;
         }
       } catch (error) {
         problem = (error as Error).message;

@@ -2,20 +2,20 @@
  * A connection that is served directly, from its socket's bytes to the stream and back, as long as it requests only
  * appends and live reads (docs/adr/0014-serve-appends-and-live-reads-without-node-http.md).
  *
- *               ┌──────────── answered ◄────────────┐
+ *               ┌─────────── responded ◄────────────┐
  *               ▼                                   │
  *     ──────► head ──► body, short: buffered until complete, then appended
- *              │ ├───► upload, long: passed on as it arrives ──► answered
+ *              │ ├───► upload, long: passed on as it arrives ──► responded
  *              │ ├───► live read: from here on the sink owns the socket
  *              │ └───► anything else, and anything invalid: handed to node:http, from this head on
  *              ▼
  *            closed
  *
  * An append that has to wait, for a log, already has its place in its stream. So while appends are in flight, the next
- * short appends begin as well; every other request waits until all are answered.
+ * short appends begin as well; every other request waits until all have their responses.
  *
- * A request that is handed over has had no effect yet, so node:http answers it as if it had arrived there. A later
- * error, in the middle of a body, is answered here and ends the connection.
+ * A request that is handed over has had no effect yet, so node:http handles it as if it had arrived there. A later
+ * error, in the middle of a body, gets its response here and ends the connection.
  */
 import type { Socket } from 'node:net';
 import { MAX_CHUNK } from '../../core/index.ts';
@@ -61,7 +61,7 @@ export class FastPathConnection implements Upload {
   private state: State = 'head';
   /** Bytes that have arrived and are not processed yet. */
   private rest: Buffer = EMPTY;
-  private readonly answers: ResponseBuffer;
+  private readonly responses: ResponseBuffer;
   /** The target of the last short body. */
   private target: AppendTarget | undefined;
   private body: ShortBody | undefined;
@@ -72,13 +72,13 @@ export class FastPathConnection implements Upload {
     this.socket = socket;
     this.server = server;
     this.exchanges = new RequestLog(socket, server);
-    this.answers = new ResponseBuffer(socket, this.proceed);
+    this.responses = new ResponseBuffer(socket, this.proceed);
     setConsumer(socket, this.onData);
     socket.on('end', this.onEnd).on('close', this.onClose).on('error', ignore);
     server.context.limits.connections.setOwner(socket, this);
   }
 
-  // ── bytes in, answers out ──────────────────────────────────────────────────────────────────────────────────────
+  // ── bytes in, responses out ─────────────────────────────────────────────────────────────────────────────────────
 
   private readonly onData = (bytes: Buffer): void => {
     if (this.rest.length === 0) this.take(bytes, false);
@@ -114,13 +114,13 @@ export class FastPathConnection implements Upload {
   };
 
   private get isReading(): boolean {
-    if (this.answers.areWaiting || this.state === 'busy' || this.state === 'left') return false;
+    if (this.responses.areWaiting || this.state === 'busy' || this.state === 'left') return false;
     return this.state !== 'upload' || !this.upload!.isPaused;
   }
 
   /** Sends the pending responses; only then the connection may count as idle. */
   private settle(): void {
-    this.answers.send();
+    this.responses.send();
     if (this.state === 'head') {
       if (!this.hasAppendsInFlight) this.exchanges.idle();
     } else if (this.state === 'body') {
@@ -195,7 +195,7 @@ export class FastPathConnection implements Upload {
     this.state = 'body';
     this.exchanges.begin(target.request);
     this.body = new ShortBody(target.length);
-    if (target.expectsContinue && at === bytes.length) this.answers.add(CONTINUE);
+    if (target.expectsContinue && at === bytes.length) this.responses.add(CONTINUE);
     return at;
   }
 
@@ -210,7 +210,7 @@ export class FastPathConnection implements Upload {
     try {
       waiting = target.append(body.piece);
     } catch {
-      // node:http runs into the same error, and answers it: the request goes there from its head on.
+      // node:http runs into the same error, and responds with it: the request goes there from its head on.
       this.rest = Buffer.concat([target.head, body.piece, bytes.subarray(at)]);
       body.release();
       this.handOver(this.rest, 0);
@@ -218,23 +218,23 @@ export class FastPathConnection implements Upload {
     }
     body.release();
     if (waiting === undefined) {
-      this.answers.add(target.response());
-      this.exchanges.answered(target.request.status);
-    } else this.answerLater(target, waiting);
+      this.responses.add(target.response());
+      this.exchanges.responded(target.request.status);
+    } else this.respondLater(target, waiting);
     return at;
   }
 
-  /** Answers an append when it is complete. Until then the next may begin, if it cannot overtake this one. */
-  private answerLater({ isPlaced, request }: AppendTarget, waiting: Promise<string>): void {
-    const { answers, exchanges } = this;
+  /** Responds to an append when it is complete. Until then the next may begin, if it cannot overtake this one. */
+  private respondLater({ isPlaced, request }: AppendTarget, waiting: Promise<string>): void {
+    const { responses, exchanges } = this;
     const { path, route, status } = request;
     const logged = { path, route, began: exchanges.began };
-    const response = answers.reserve();
+    const response = responses.reserve();
     exchanges.busy();
     const complete = (text: string, status: number) => {
-      exchanges.answered(status, logged);
-      answers.fill(response, text);
-      this.appendAnswered();
+      exchanges.responded(status, logged);
+      responses.fill(response, text);
+      this.appendResponded();
     };
     waiting.then(
       (text) => complete(text, status),
@@ -243,11 +243,11 @@ export class FastPathConnection implements Upload {
         complete(errorText(known, this.server.varyLine, false), known.status);
       },
     );
-    if (!isPlaced || answers.reservedCount >= MAX_APPENDS_IN_FLIGHT) this.wait();
+    if (!isPlaced || responses.reservedCount >= MAX_APPENDS_IN_FLIGHT) this.wait();
   }
 
   private get hasAppendsInFlight(): boolean {
-    return this.answers.reservedCount > 0;
+    return this.responses.reservedCount > 0;
   }
 
   /** Leaves the request at `at` for later. */
@@ -256,21 +256,21 @@ export class FastPathConnection implements Upload {
     return at;
   }
 
-  /** Sends the responses that are known, and continues once all appends are answered if something waits for that. */
-  private appendAnswered(): void {
+  /** Sends the responses that are known, and continues once all appends have responses if something waits for that. */
+  private appendResponded(): void {
     if (this.state === 'left') return;
     if (this.state === 'refused') {
       if (!this.hasAppendsInFlight) this.closeRefused();
       return;
     }
-    const { answers, hasAppendsInFlight, socket } = this;
+    const { responses, hasAppendsInFlight, socket } = this;
     if (this.state === 'busy' && !hasAppendsInFlight) {
       this.state = 'head';
       this.settle();
       this.proceed();
       return;
     }
-    answers.send();
+    responses.send();
     if (this.state !== 'head' || hasAppendsInFlight) return;
     this.exchanges.idle();
     if (socket.readableEnded) this.onEnd();
@@ -296,7 +296,7 @@ export class FastPathConnection implements Upload {
       this.proceed();
       const written = await received;
       const parts = writtenParts(written, writer.generation!, writer.durability, this.server.varyLine);
-      this.answers.add(parts.join(String(writer.endOffset)));
+      this.responses.add(parts.join(String(writer.endOffset)));
       this.done(request.status);
     } catch (error) {
       this.refuse(error);
@@ -373,7 +373,7 @@ export class FastPathConnection implements Upload {
 
   /** The pending operation has completed, and its response is buffered. */
   private done(status: number): void {
-    this.exchanges.answered(status);
+    this.exchanges.responded(status);
     if (this.isGone) return;
     this.state = 'head';
     this.upload = undefined;
@@ -381,23 +381,23 @@ export class FastPathConnection implements Upload {
     this.proceed();
   }
 
-  /** Answers with an error and stops serving the connection. */
+  /** Responds with an error and stops serving the connection. */
   private refuse(error: unknown): void {
     if (this.isGone) {
-      this.exchanges.answered(CLIENT_CLOSED_REQUEST);
+      this.exchanges.responded(CLIENT_CLOSED_REQUEST);
       return;
     }
     const { socket } = this;
     const known = this.knownError(error, this.exchanges.path);
     if (!canRespond(socket)) return void socket.destroy();
-    if (this.state !== 'head') this.exchanges.answered(known.status);
+    if (this.state !== 'head') this.exchanges.responded(known.status);
     this.state = 'refused';
     untrack(socket);
-    this.answers.add(errorText(known, this.server.varyLine));
+    this.responses.add(errorText(known, this.server.varyLine));
     if (!this.hasAppendsInFlight) this.closeRefused();
   }
 
-  /** Counts an error that is about to be answered, and logs one that is not from the error table. */
+  /** Counts an error that is about to be sent, and logs one that is not from the error table. */
   private knownError(error: unknown, path: string): StreamFSError {
     const { limits, logger } = this.server.context;
     const known = isStreamFSError(error) ? error : createError('INTERNAL');
@@ -409,7 +409,7 @@ export class FastPathConnection implements Upload {
   /** Sends the last response and closes the connection. */
   private closeRefused(): void {
     const { socket, upload } = this;
-    this.answers.sendLast();
+    this.responses.sendLast();
     if (upload === undefined || upload.isOver || upload.isBroken) {
       socket.destroySoon();
       return;
@@ -440,7 +440,7 @@ export class FastPathConnection implements Upload {
     return this.state === 'left' || this.state === 'refused';
   }
 
-  /** The client has closed its sending side: the requests it has sent are still answered, in order. */
+  /** The client has closed its sending side: the requests it has sent still get responses, in order. */
   private readonly onEnd = (): void => {
     if (!this.isReading) return;
     if (this.state === 'body') this.breakOff();
@@ -456,7 +456,7 @@ export class FastPathConnection implements Upload {
     this.leave();
     if (state === 'body') {
       this.keepPart();
-      this.exchanges.answered(CLIENT_CLOSED_REQUEST);
+      this.exchanges.responded(CLIENT_CLOSED_REQUEST);
     } else if (state === 'upload') this.upload!.cut();
   };
 

@@ -55,9 +55,9 @@ export async function openDurable(
   caller: Principal | undefined,
   server: ServerContext,
 ): Promise<OpenRead | undefined> {
-  const answer = await route.openLive(query, caller, server);
-  if (answer === undefined) return undefined;
-  const { encoding, headers, reader, sending } = answer;
+  const read = await route.openLive(query, caller, server);
+  if (read === undefined) return undefined;
+  const { encoding, headers, reader, sending } = read;
   return { reader, encoding, head: headText(headers), sending };
 }
 

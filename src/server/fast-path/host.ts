@@ -15,11 +15,11 @@ export interface FastPathHost {
   readonly varyLine: string;
   /** The most recent live read: many clients send exactly the same head. */
   lastFollow: CachedRequest | undefined;
-  /** Admits a request and returns its principal, if tokens are configured. @throws the error to answer with */
+  /** Admits a request and returns its principal, if tokens are configured. @throws the error to respond with */
   admit(route: Route, query: Query, headers: HeadersOfRequest & { host: string }): Principal | undefined;
   /** Hands a connection to node:http, for good. */
   handOver(socket: Socket): void;
-  /** A request of a connection has been answered. */
+  /** A request of a connection has got its response. */
   done(socket: Socket): void;
   /** The route for a request, and its query. @throws if there is none */
   find(method: string, target: string): { route: Route; query: Query };

@@ -1,4 +1,4 @@
-/** Reports the requests of a direct connection to the rest of the server: whether it is busy, and what was answered. */
+/** Reports whether a direct connection is busy, and the status of each of its responses, to the rest of the server. */
 import type { Socket } from 'node:net';
 import type { Account } from '../../fs/index.ts';
 import { writes } from '../../logging/index.ts';
@@ -18,7 +18,7 @@ export interface LoggedRequest {
 }
 
 export class RequestLog implements SinkOwner, LoggedRequest {
-  /** Number of answered requests. */
+  /** Number of requests with a response. */
   count = 0;
   /** Of the current request: its route and path, and its start by `performance.now`. */
   route: Route = writeFile;
@@ -38,7 +38,7 @@ export class RequestLog implements SinkOwner, LoggedRequest {
     if (writes(server.context.logger, 'debug')) this.address = socket.remoteAddress;
   }
 
-  /** A request is not answered yet, and waits for more input or for an operation. */
+  /** A request has no response yet, and waits for more input or for an operation. */
   busy(): void {
     if (this.isBusy) return;
     this.isBusy = true;
@@ -65,11 +65,11 @@ export class RequestLog implements SinkOwner, LoggedRequest {
   }
 
   /**
-   * An append was answered, or its client has disconnected.
+   * The response to a request is known, or its client has disconnected.
    *
    * @param request if it is not the current one
    */
-  answered(status: number, { began, path, route }: LoggedRequest = this): void {
+  responded(status: number, { began, path, route }: LoggedRequest = this): void {
     const { metrics, limits } = this.server.context;
     if (++this.count === 1) limits.connections.markServed(this.socket);
     const milliseconds = performance.now() - began;

@@ -19,7 +19,7 @@ export interface AppendRequest {
   readonly keepsPartialBody: boolean;
   /**
    * @returns undefined if node:http has to handle it
-   * @throws the error that node:http will answer with
+   * @throws the error that node:http will respond with
    */
   open(): OpenAppend | undefined;
 }
@@ -43,7 +43,7 @@ export interface FollowRequest {
   readonly caller: Principal | undefined;
   /**
    * @returns undefined if node:http has to handle it
-   * @throws the error that node:http will answer with
+   * @throws the error that node:http will respond with
    */
   open(): Promise<OpenRead | undefined>;
 }

@@ -526,10 +526,15 @@ export class CursorReader implements Reader, LaggingReader {
   /** The next boundary at or after `offset`; the end of the stream while none is known. */
   private boundaryFrom(offset: number): number {
     const { endOffset } = this.stream;
-    const found = this.format?.boundaryFrom(offset);
-    if (found === undefined || found > endOffset) return Math.max(offset, endOffset);
-    this.wantsBoundary = false;
-    return found;
+    for (let from = offset; ; ) {
+      const found = this.format?.boundaryFrom(from);
+      if (found === undefined || found > endOffset) return Math.max(from, endOffset);
+      // The queue may have lost the bytes at the boundary.
+      from = this.queue === undefined || this.readsHistory ? found : this.queue.resume(found);
+      if (from > found) continue;
+      this.wantsBoundary = false;
+      return found;
+    }
   }
 
   /**

@@ -112,6 +112,45 @@ describe('drop-newest', () => {
     expect(reader.skippedBytes).toBe(20 * MB);
   });
 
+  it('contract 8, 20: queued bytes stay and the next ones follow a gap if the stream skips bytes', async () => {
+    const s = stream('drop-newest');
+    const reader = s.openReader();
+    await readNow(reader);
+    append(s, 'before');
+    s.skipTo(20, 3);
+    append(s, 'after');
+    expect(await readNow(reader)).toEqual(['before', '<gap 6-20 3>', 'after', '<caught-up 25>']);
+    // Also if it waits at an offset among the skipped bytes.
+    reader.seek(30);
+    s.skipTo(40, 0);
+    append(s, 'later');
+    expect(await readNow(reader)).toEqual(['<gap 30-40 0>', 'later', '<caught-up 45>']);
+  });
+
+  it('contract 8, 20: a reader of a format does not resume at a boundary that its queue has lost', async () => {
+    const s = stream('drop-newest', { retention: KB, maxLag: KB });
+    const boundaries = [0, 9 * KB, 14 * KB];
+    s.format = {
+      take: () => undefined,
+      boundaryFrom: (offset) => boundaries.find((boundary) => boundary >= offset),
+      join: (wanted) => ({ offset: wanted, header: undefined, waits: false }),
+      headerLost: () => undefined,
+      release: () => undefined,
+    };
+    const reader = s.openReader({ join: 'boundary' });
+    await readNow(reader);
+    const appendKilobytes = (letters: string) => {
+      for (const letter of letters) s.append(Buffer.alloc(KB, letter));
+    };
+    // The first is queued. When it is read, there is room for the seventh, in which no unit begins.
+    appendKilobytes('abcdef');
+    expect(await reader.read()).toMatchObject({ offset: 0 });
+    appendKilobytes('ghijklmn');
+    expect(await reader.read()).toEqual({ type: 'gap', from: KB, to: 14 * KB, chunks: 13 });
+    appendKilobytes('o');
+    expect(await reader.read()).toEqual({ type: 'data', offset: 14 * KB, data: Buffer.alloc(KB, 'o') });
+  });
+
   it('contract 20: history counts against what it may queue until it has caught up, then only the allowed lag does', async () => {
     const s = stream('drop-newest', { retention: 40, maxLag: 10 });
     for (let i = 0; i < 4; i++) append(s, `history ${i}.`);

@@ -54,10 +54,9 @@ export class StreamWithHistory {
   async *pieces(from: number, to: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     for (let at = from; at < to; ) {
       signal?.throwIfAborted();
-      const slab = await this.slabAt(at);
-      const end = Math.min(slab.end, to);
-      yield slab.retain(at, end);
-      at = end;
+      const piece = await this.inSlab(at, (slab) => slab.retain(at, Math.min(slab.end, to)));
+      yield piece;
+      at += piece.length;
     }
   }
 
@@ -68,16 +67,13 @@ export class StreamWithHistory {
    */
   async *chunks(from: number, to: number): AsyncGenerator<Uint8Array> {
     for (let at = from; at < to; ) {
-      const slab = await this.slabAt(at);
-      const end = slab.chunkEnd(at);
-      if (end < 0) {
-        const next = Math.min(to, await this.chunkEnd(at));
-        yield await this.bytes(at, next);
-        at = next;
-        continue;
-      }
-      yield slab.retain(at, Math.min(end, to));
-      at = end;
+      const whole = await this.inSlab(at, (slab) => {
+        const end = slab.chunkEnd(at);
+        return end < 0 ? undefined : slab.retain(at, Math.min(end, to));
+      });
+      const chunk = whole ?? (await this.bytes(at, Math.min(to, await this.chunkEnd(at))));
+      yield chunk;
+      at += chunk.length;
     }
   }
 
@@ -102,28 +98,30 @@ export class StreamWithHistory {
     if (offset >= this.stream.endOffset) return undefined;
     // The ring may hold slightly more than the retained bytes.
     if (offset < this.startOffset) throw this.stream.offsetGone(offset, this.startOffset);
-    const slab = await this.slabAt(offset);
-    return slab.retain(offset, Math.min(slab.end, offset + max, this.stream.endOffset));
+    return this.inSlab(offset, (slab) => slab.retain(offset, Math.min(slab.end, offset + max, this.stream.endOffset)));
   }
 
   /**
-   * The slab or block that contains an offset before the end.
+   * The result of `use` for the slab or block that contains an offset before the end.
    *
+   * @param use called while the slab is valid: after any wait, an append may have evicted it and reused its memory
    * @throws OFFSET_GONE
    */
-  private async slabAt(offset: number): Promise<Slab> {
-    const found = await this.find(offset);
-    if (found.kind === 'slab') return found.slab;
-    throw this.stream.offsetGone(offset, found.to);
+  private inSlab<T>(offset: number, use: (slab: Slab) => T): Promise<T> {
+    return this.inBlock(offset, (block) => {
+      if (block.kind === 'slab') return use(block.slab);
+      throw this.stream.offsetGone(offset, block.to);
+    });
   }
 
-  private async find(offset: number): Promise<HistoryBlock> {
+  /** Like {@link inSlab}, for callers that read on after a hole. */
+  private async inBlock<T>(offset: number, use: (block: HistoryBlock) => T): Promise<T> {
     const { history, stream } = this;
     for (;;) {
-      if (offset >= stream.ring.floor) return { kind: 'slab', slab: stream.ring.locate(offset) };
-      if (history === undefined || offset < history.floor) return { kind: 'hole', to: this.startOffset };
+      if (offset >= stream.ring.floor) return use({ kind: 'slab', slab: stream.ring.locate(offset) });
+      if (history === undefined || offset < history.floor) return use({ kind: 'hole', to: this.startOffset });
       const block = history.block(offset);
-      if (block !== undefined) return block;
+      if (block !== undefined) return use(block);
       await new Promise<void>((resolve) => history.load(offset, resolve));
     }
   }
@@ -140,11 +138,10 @@ export class StreamWithHistory {
     if (offset < startOffset) throw this.stream.offsetGone(offset, startOffset);
     if (offset >= this.stream.endOffset) return this.stream.endOffset;
     for (let at = offset; ; ) {
-      const slab = await this.slabAt(at);
-      const start = slab.chunkStart(at);
+      const { base, start } = await this.inSlab(at, (slab) => ({ base: slab.base, start: slab.chunkStart(at) }));
       if (start >= 0) return Math.max(startOffset, start);
-      if (slab.base <= startOffset) return startOffset;
-      at = slab.base - 1;
+      if (base <= startOffset) return startOffset;
+      at = base - 1;
     }
   }
 
@@ -155,10 +152,9 @@ export class StreamWithHistory {
    */
   async chunkEnd(offset: number): Promise<number> {
     for (let at = offset; at < this.stream.endOffset; ) {
-      const slab = await this.slabAt(at);
-      const end = slab.chunkEnd(at);
-      if (end >= 0) return end;
-      at = slab.end;
+      const { chunkEnd, end } = await this.inSlab(at, (slab) => ({ chunkEnd: slab.chunkEnd(at), end: slab.end }));
+      if (chunkEnd >= 0) return chunkEnd;
+      at = end;
     }
     return this.stream.endOffset;
   }
@@ -192,10 +188,13 @@ export class StreamWithHistory {
   /** The offset after the line that contains `offset`; the end of the stream if that line is unfinished. */
   async lineEnd(offset: number): Promise<number> {
     for (let at = offset; at < this.stream.ring.floor; ) {
-      const slab = await this.slabAt(at);
-      const newline = slab.borrow(at, slab.end).indexOf(NEWLINE);
-      if (newline >= 0) return at + newline + 1;
-      at = slab.end;
+      const from = at;
+      const { end, newline } = await this.inSlab(from, (slab) => ({
+        end: slab.end,
+        newline: slab.borrow(from, slab.end).indexOf(NEWLINE),
+      }));
+      if (newline >= 0) return from + newline + 1;
+      at = end;
       if (at >= this.stream.ring.floor) return this.stream.lineEnd(at);
     }
     return this.stream.lineEnd(offset);
@@ -234,17 +233,18 @@ export class StreamWithHistory {
     let newlines: number[] = [];
     for (let at = from; at < to; ) {
       signal?.throwIfAborted();
-      const found = await this.find(at);
-      if (found.kind === 'hole') {
-        newlines = [];
-        begin = Math.min(found.to, to);
-        at = begin;
-        continue;
-      }
-      const end = Math.min(found.slab.end, to);
-      const bytes = found.slab.borrow(at, end);
-      for (let n = bytes.indexOf(NEWLINE); n >= 0; n = bytes.indexOf(NEWLINE, n + 1)) newlines.push(at + n);
-      at = end;
+      const start = at;
+      at = await this.inBlock(start, (block) => {
+        if (block.kind === 'hole') {
+          newlines = [];
+          begin = Math.min(block.to, to);
+          return begin;
+        }
+        const end = Math.min(block.slab.end, to);
+        const bytes = block.slab.borrow(start, end);
+        for (let n = bytes.indexOf(NEWLINE); n >= 0; n = bytes.indexOf(NEWLINE, n + 1)) newlines.push(start + n);
+        return end;
+      });
     }
     return { begin, newlines };
   }

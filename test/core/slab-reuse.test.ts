@@ -26,6 +26,16 @@ describe('memory that is filled again', () => {
     expect(run?.type === 'run' && run.parts.some(isAll('z'))).toBe(true);
   });
 
+  it('is not that of a piece which a read of a range is about to return', async () => {
+    const stream = streamOf('a');
+    const { startOffset, endOffset } = stream;
+    const pieces = stream.withHistory.pieces(startOffset, endOffset);
+    const piece = pieces.next();
+    overrun(stream);
+    expect((await piece).value).toSatisfy(isAll('a'));
+    await pieces.return(undefined);
+  });
+
   it('is that of a run which a reader has pinned, but only when it is released', () => {
     const stream = streamOf('a');
     const reader = stream.openReader();

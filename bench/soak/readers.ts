@@ -253,7 +253,6 @@ const READ: Record<ReaderKind, (run: Run, stream: number, means: Means) => Promi
     const opened = await ask(run.port, 'POST', `/handles/open?path=${run.pathOf(stream)}&flags=0&lease=60`);
     const { handle_id: id } = JSON.parse(opened.body.toString()) as { handle_id: number };
     let cursor: Cursor | undefined;
-    let from = 0;
     for (;;) {
       const response = await ask(run.port, 'GET', `/handles/${id}/read?size=${run.between(1, 65_536)}&timeout=500ms`);
       if (response.status !== 200) throw new Error(`a read answered ${response.status}: ${response.body}`);
@@ -261,15 +260,13 @@ const READ: Record<ReaderKind, (run: Run, stream: number, means: Means) => Promi
       run.counts.bytesOut += response.body.length;
       const offset = Number(response.headers.get('x-stream-offset'));
       const skipped = Number(response.headers.get('x-stream-skipped'));
-      if (cursor === undefined) {
-        from = offset - skipped;
-        cursor = new Cursor(stream, from);
-      }
+      cursor ??= new Cursor(stream, offset - skipped);
       if (skipped > 0) cursor.gap(offset - skipped, offset);
       if (response.body.length > 0) cursor.data(offset, response.body);
       if (response.headers.get('x-eof') === 'true') break;
     }
     await ask(run.port, 'DELETE', `/handles/${id}`);
+    const from = cursor.offset - cursor.received - cursor.skipped;
     expectAll(run, stream, from, cursor.offset, cursor.received, cursor.skipped);
   },
 

@@ -52,6 +52,8 @@ export class RawCursor {
   readonly stream: number;
   /** Undefined: the start is unknown; the first bytes identify it, modulo the period. */
   private readonly start: number | undefined;
+  /** Whether the position is known. Single bytes do not identify it: every value occurs at many offsets. */
+  private isPlaced: boolean;
   private offset: number;
   received = 0;
   /** Modulo the period. */
@@ -62,6 +64,7 @@ export class RawCursor {
   constructor(stream: number, start: number | undefined) {
     this.stream = stream;
     this.start = start;
+    this.isPlaced = start !== undefined;
     this.offset = start ?? 0;
   }
 
@@ -70,7 +73,7 @@ export class RawCursor {
     let rest: Uint8Array = this.held.length === 0 ? bytes : Buffer.concat([this.held, bytes]);
     this.held = Buffer.alloc(0);
     while (rest.length > 0) {
-      const same = this.same(rest);
+      const same = this.isPlaced ? this.same(rest) : 0;
       this.offset += same;
       rest = rest.subarray(same);
       if (rest.length === 0) return;
@@ -79,11 +82,12 @@ export class RawCursor {
         return;
       }
       const jump = distance(this.stream, this.offset, rest);
-      if (jump === undefined || jump === 0) {
+      if (jump === undefined || (jump === 0 && this.isPlaced)) {
         throw new WrongBytes(`stream ${this.stream}: wrong bytes after ${this.received - rest.length} that were right`);
       }
-      if (this.start === undefined && this.offset === 0) this.joinedAt = jump;
-      else this.jumped += jump;
+      if (this.isPlaced) this.jumped += jump;
+      else this.joinedAt = jump;
+      this.isPlaced = true;
       this.offset += jump;
     }
   }
@@ -100,7 +104,8 @@ export class RawCursor {
 
   /** Checks the offset of the end, and the number of bytes lost. */
   end(offset: number, skipped: number): void {
-    if (this.held.length > 0 && distance(this.stream, offset - this.held.length, this.held) === undefined) {
+    // Too few bytes after the last loss to identify their position: they must be the last ones of the stream.
+    if (this.held.length > 0) {
       const rest = content(this.stream, offset - this.held.length, this.held.length);
       if (!rest.equals(this.held)) throw new WrongBytes(`stream ${this.stream}: wrong bytes at the end`);
     } else if ((skipped - this.jumped) % PERIOD !== 0) {
@@ -109,7 +114,7 @@ export class RawCursor {
     const start = this.start ?? offset - this.received - skipped;
     if (
       start + this.received + skipped !== offset ||
-      (this.start === undefined && (start - this.joinedAt) % PERIOD !== 0)
+      (this.start === undefined && this.isPlaced && (start - this.joinedAt) % PERIOD !== 0)
     ) {
       throw new WrongBytes(
         `stream ${this.stream}: ${this.received} received and ${skipped} lost, but it ended at ${offset}`,

@@ -518,6 +518,8 @@ export class CursorReader implements Reader, LaggingReader {
     if (resume <= this.position) return undefined;
     const gap: GapRecord = { type: 'gap', from: this.position, to: resume, chunks: this.chunksLost(resume) };
     this.position = resume;
+    this.window?.leave(resume);
+    if (this.window !== undefined && this.window.to < resume) this.window = undefined;
     this.chunksBefore = this.chunksAt(resume);
     this.announced = false;
     return this.lose(gap);

@@ -281,11 +281,14 @@ const READ: Record<ReaderKind, (run: Run, stream: number, means: Means) => Promi
     };
     const { code } = await reader.exited;
     const stderr = reader.stderr.text;
-    const losses = [...stderr.matchAll(/lost (\d+) bytes/g)].map((match) => Number(match[1]));
+    const losses = [...stderr.matchAll(/lost (\d+) bytes, offsets (\d+) to/g)].map((match) => ({
+      bytes: Number(match[1]),
+      from: Number(match[2]),
+    }));
     if (code !== (losses.length > 0 ? 8 : 0)) throw new Error(`left with ${code}: ${stderr}`);
-    const skipped = losses.reduce((sum, lost) => sum + lost, 0);
-    cursor.end(run.written[stream]!, skipped);
+    const skipped = losses.reduce((sum, { bytes }) => sum + bytes, 0);
     const from = run.written[stream]! - cursor.received - skipped;
+    cursor.end(run.written[stream]!, skipped, losses[0]?.from === from ? losses[0].bytes : 0);
     expectAll(run, stream, from, run.written[stream]!, cursor.received, skipped);
   },
 };

@@ -102,19 +102,23 @@ export class RawCursor {
     return at;
   }
 
-  /** Checks the offset of the end, and the number of bytes lost. */
-  end(offset: number, skipped: number): void {
+  /**
+   * Checks the offset of the end, and the number of bytes lost.
+   *
+   * @param skippedFirst how many of them were lost before the first byte, if the start is unknown
+   */
+  end(offset: number, skipped: number, skippedFirst = 0): void {
     // Too few bytes after the last loss to identify their position: they must be the last ones of the stream.
     if (this.held.length > 0) {
       const rest = content(this.stream, offset - this.held.length, this.held.length);
       if (!rest.equals(this.held)) throw new WrongBytes(`stream ${this.stream}: wrong bytes at the end`);
-    } else if ((skipped - this.jumped) % PERIOD !== 0) {
+    } else if ((skipped - skippedFirst - this.jumped) % PERIOD !== 0) {
       throw new WrongBytes(`stream ${this.stream}: ${skipped} bytes were lost, by their content ${this.jumped}`);
     }
     const start = this.start ?? offset - this.received - skipped;
     if (
       start + this.received + skipped !== offset ||
-      (this.start === undefined && this.isPlaced && (start - this.joinedAt) % PERIOD !== 0)
+      (this.start === undefined && this.isPlaced && (start + skippedFirst - this.joinedAt) % PERIOD !== 0)
     ) {
       throw new WrongBytes(
         `stream ${this.stream}: ${this.received} received and ${skipped} lost, but it ended at ${offset}`,

@@ -43,3 +43,11 @@ it('a raw reader may receive fewer bytes in all than identify a position', () =>
   cursor.data(content(STREAM, 5000, 3));
   cursor.end(5003, 0);
 });
+
+it('a raw reader that joins at an unknown offset may lose bytes before its first one', () => {
+  const cursor = new RawCursor(STREAM, undefined);
+  cursor.data(content(STREAM, 5070, LENGTH));
+  cursor.data(content(STREAM, 5070 + LENGTH + 30, LENGTH));
+  cursor.end(5100 + 2 * LENGTH, 100, 70);
+  expect(() => cursor.end(5100 + 2 * LENGTH, 100)).toThrow(WrongBytes);
+});

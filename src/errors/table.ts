@@ -125,6 +125,10 @@ export const ERRORS = {
     status: 503,
     text: 'the log in {directory} cannot be written any more ({reason}): existing data can be read; repair the disk and restart the server',
   },
+  DISK_UNAVAILABLE: {
+    status: 503,
+    text: 'the log in {directory} cannot be written for now ({reason}): existing data can be read; the server tries again every second',
+  },
   DISK_BEHIND: {
     status: 503,
     text: 'the disk still has to write {pending} bytes of this stream: try again, or write in a way that waits',

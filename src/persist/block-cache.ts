@@ -2,15 +2,19 @@
  * Cache of blocks read back from a log, shared by all readers. Its size is limited in bytes; blocks do not expire by
  * time. A dropped block stays valid for the readers that hold it.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { MemoryBudget } from '../core/index.ts';
 import { firstWhere, type History, type HistoryBlock, historySlab, slabMemory } from '../core/internal.ts';
 import { type BlockBuffer, BlockMemory } from './block-memory.ts';
+import { lacksDescriptors } from './disk.ts';
 import type { KnownStream } from './known-stream.ts';
 import type { Found, LogReader } from './log-reader.ts';
 
 /** Short parts of a journal are merged into blocks of up to this size. */
 const JOINED_BYTES = 64 * 1024;
+
+/** Before the next attempt to read a block when no file could be opened. */
+const RETRY_MS = 1000;
 
 /** Charge for a hole: the object and its table entries. */
 const HOLE_BYTES = 128;
@@ -139,10 +143,18 @@ export class BlockCache {
     return { known, from, to, block: { kind: 'slab', slab }, bytes: slab.byteLength, charged: 0, memory: undefined };
   }
 
-  /** Bytes in a journal may have been moved while they were read. */
+  /** Waits as long as no file can be opened. */
   async #at(known: KnownStream, offset: number): Promise<Found> {
-    const found = await this.#reader.at(known, offset, this.#spare.take);
-    return found.kind === 'chunks' ? found : this.#reader.at(known, offset);
+    for (;;) {
+      try {
+        const found = await this.#reader.at(known, offset, this.#spare.take);
+        // Bytes in a journal may have been moved while they were read.
+        return found.kind === 'chunks' ? found : await this.#reader.at(known, offset);
+      } catch (error) {
+        if (!lacksDescriptors(error)) throw error;
+        await delay(RETRY_MS, undefined, { ref: false });
+      }
+    }
   }
 
   #keep(cached: Cached): void {

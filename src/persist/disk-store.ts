@@ -17,7 +17,7 @@ import type { Logger } from '../logging/index.ts';
 import type { Durability } from '../protocol/index.ts';
 import { BlockCache } from './block-cache.ts';
 import { ByteWriter } from './byte-writer.ts';
-import { appendAt, codeOf, type Disk, isFull, replaceFile, writeAll } from './disk.ts';
+import { appendAt, codeOf, type Disk, isFull, isWriteRefused, replaceFile, writeAll } from './disk.ts';
 import { FilePool } from './file-pool.ts';
 import { forEachConcurrent } from './for-each-concurrent.ts';
 import { newGroupCommit } from './group-commit.ts';
@@ -109,6 +109,14 @@ const MAX_MOVED_PER_COMMIT = { bytes: 4 * 1024 * 1024, streams: 256 } as const;
 /** Lower bound of the segment size, even with a small retention. */
 const SMALLEST_SEGMENT_BYTES = 64 * 1024;
 const RETRY_MS = 1000;
+/** Why the disk accepts no writes for now, in messages. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  EROFS: 'its file system is read-only',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  EMFILE: 'the process has too many open files',
+  ENFILE: 'the system has too many open files',
+};
 /** What a stream contributes to a group commit. */
 interface Plan {
   log: LoggedStream;
@@ -185,6 +193,8 @@ export class DiskStore implements LogStore, DamageListener {
   #dirty = new Set<LoggedStream>();
   #moving: LoggedStream[] = [];
   #next: GroupCommit | undefined;
+  /** The journal still has to be cut after a failed group commit. */
+  #isCutDue = false;
   /** The last group commit failed and is being retried in new files. */
   #isSecondTry = false;
   /** The directory belongs to another process. */
@@ -256,6 +266,7 @@ export class DiskStore implements LogStore, DamageListener {
     this.#pool = new FilePool(options.disk, options.maxFiles);
     this.#unsynced = new UnsyncedFiles({
       ...{ disk: options.disk, pool: this.#pool, onFailure: (error) => this.#syncFailed(error) },
+      onRefusal: (error) => this.#setFault(this.#faultOf(error)),
       requireUsable: () => {
         if (this.fault?.code === 'DISK_FAILED') throw this.fault;
       },
@@ -688,17 +699,17 @@ export class DiskStore implements LogStore, DamageListener {
       if (!log.isGone) this.#dirty.add(log);
     }
     let fault = this.#faultOf(error);
-    if (fault.code === 'DISK_FULL') this.#recordedSynced = -1;
-    let isCut = true;
+    if (mayPass(fault)) this.#recordedSynced = -1;
     try {
       // Undo the write. If a crash prevents that, recovery finds records of appends that were not acknowledged.
-      await this.#pool.use(journalPath(journal.number), 'write', (file) => file.truncate(journal.length));
+      await this.#cutJournal(journal);
     } catch (truncation) {
-      isCut = false;
-      if (!isFull(truncation)) fault = this.#faultOf(truncation);
+      this.#isCutDue = true;
+      const other = this.#faultOf(truncation);
+      if (!mayPass(other)) fault = other;
     }
     // The bytes are still in memory: retry once, in new files.
-    if (isCut && codeOf(error) === 'EIO' && !this.#isSecondTry) {
+    if (!this.#isCutDue && codeOf(error) === 'EIO' && !this.#isSecondTry) {
       this.#options.logger.warn('a write to the log failed: retrying in new files', {
         error: String(error),
       });
@@ -712,6 +723,11 @@ export class DiskStore implements LogStore, DamageListener {
     }
     this.#setFault(fault);
     commit.reject(fault);
+  }
+
+  async #cutJournal({ length, number }: Journal): Promise<void> {
+    await this.#pool.use(journalPath(number), 'write', (file) => file.truncate(length));
+    this.#isCutDue = false;
   }
 
   /** Merges a failed group commit into the next one, with all who wait for it. */
@@ -730,9 +746,10 @@ export class DiskStore implements LogStore, DamageListener {
   }
 
   #faultOf(error: unknown): StreamFSError {
-    if (isStreamFSError(error, 'DISK_FAILED')) return error;
+    if (isStreamFSError(error, 'DISK_FAILED') || isStreamFSError(error, 'DISK_UNAVAILABLE')) return error;
     const directory = this.#disk.name;
     if (isFull(error)) return createError('DISK_FULL', { directory });
+    if (isWriteRefused(error)) return createError('DISK_UNAVAILABLE', { directory, reason: REFUSALS[codeOf(error)!]! });
     if (codeOf(error) === 'ENOENT') {
       return createError('DISK_FAILED', {
         directory,
@@ -743,8 +760,8 @@ export class DiskStore implements LogStore, DamageListener {
     return createError('DISK_FAILED', { directory, reason });
   }
 
-  #setFault(fault: StreamFSError): void {
-    const isNew = this.fault?.code !== fault.code;
+  #setFault(fault: StreamFSError): StreamFSError {
+    const isNew = this.fault?.message !== fault.message;
     this.fault = fault;
     if (isNew) this.#options.logger.error('the log cannot be written', { code: fault.code, error: fault.message });
     // It is unknown when the pending changes will be written: fail their waiters now.
@@ -752,9 +769,10 @@ export class DiskStore implements LogStore, DamageListener {
     this.#next = newGroupCommit();
     for (const log of this.#dirty) log.commit = this.#next;
     this.#wakeWriters();
-    if (fault.code !== 'DISK_FULL' || this.isClosed) return;
+    if (!mayPass(fault) || this.isClosed) return fault;
     this.#retry ??= setTimeout(() => void this.#tryAgain(), RETRY_MS);
     this.#retry.unref();
+    return fault;
   }
 
   /**
@@ -766,32 +784,36 @@ export class DiskStore implements LogStore, DamageListener {
     const areThere = () => logs.some(({ isGone }) => !isGone);
     // A running attempt may have begun without these streams.
     if (this.#running !== undefined) await this.#running;
-    if (areThere() && this.fault?.code === 'DISK_FULL') await (this.#running ?? this.#tryAgain());
+    if (areThere() && mayPass(this.fault)) await (this.#running ?? this.#tryAgain());
     if (!areThere()) return;
     // There is room again: the streams are removed in the normal way.
     if (this.fault === undefined) await Promise.all(logs.map((log) => log.whenSaved()));
     else throw this.fault;
   }
 
-  /** Retries writing after the disk was full. Removals come first, as they take least and free most. */
+  /** Retries writing. Removals come first, as they take least and free most. */
   async #tryAgain(): Promise<void> {
     clearTimeout(this.#retry);
     this.#retry = undefined;
-    if (this.fault?.code !== 'DISK_FULL' || this.#running !== undefined) return;
+    if (!mayPass(this.fault) || this.#running !== undefined) return;
     this.#running = (async () => {
+      if (this.#isCutDue) await this.#cutJournal(this.#journal);
       const removed = [...this.#dirty].some(({ isRemoved }) => isRemoved);
       if (removed) {
-        await releaseReserve(this.#disk);
+        if (this.fault?.code === 'DISK_FULL') await releaseReserve(this.#disk);
         if (await this.#commitGroup(({ isRemoved }) => isRemoved)) await this.sync();
       }
       if (!(await this.#commitGroup())) return;
+      if (this.fault?.code === 'DISK_UNAVAILABLE') await this.sync();
       await allocateReserve(this.#disk);
       if (this.#hasGivenUp) return;
       this.fault = undefined;
       this.#options.logger.info('the log can be written again', { directory: this.#disk.name });
       this.#wakeWriters();
     })()
-      .catch((error: unknown) => this.#setFault(this.#faultOf(error)))
+      .catch((error: unknown) => {
+        this.#setFault(this.#faultOf(error));
+      })
       .finally(() => {
         this.#running = undefined;
         if (this.fault === undefined) this.#schedule();
@@ -1008,6 +1030,11 @@ export class DiskStore implements LogStore, DamageListener {
       this.#options.logger.warn('the snapshot for the next startup could not be written', { error: String(error) });
     }
   }
+}
+
+/** Whether the disk may become writable again without a restart. */
+function mayPass(fault: StreamFSError | undefined): boolean {
+  return fault?.code === 'DISK_FULL' || fault?.code === 'DISK_UNAVAILABLE';
 }
 
 /** Merges contiguous sources. */

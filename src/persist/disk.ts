@@ -133,3 +133,20 @@ export function isFull(error: unknown): boolean {
   const code = codeOf(error);
   return code === 'ENOSPC' || code === 'EDQUOT';
 }
+
+/** Whether no file can be opened because too many are open, a condition that may pass. */
+export function lacksDescriptors(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === 'EMFILE' || code === 'ENFILE';
+}
+
+/** Whether a file cannot be opened for now, a condition that may pass. */
+export function isOpenRefused(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === 'EACCES' || code === 'EPERM' || lacksDescriptors(error);
+}
+
+/** Whether the disk accepts no writes for now, a condition that may pass. Synced and unsynced bytes stay as they are. */
+export function isWriteRefused(error: unknown): boolean {
+  return codeOf(error) === 'EROFS' || isOpenRefused(error);
+}

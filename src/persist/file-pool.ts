@@ -1,5 +1,5 @@
 /** Open files, up to a maximum number: the least recently used one is closed for another. */
-import type { Disk, DiskFile, OpenMode } from './disk.ts';
+import { type Disk, type DiskFile, lacksDescriptors, type OpenMode } from './disk.ts';
 
 interface Pooled {
   file: Promise<DiskFile>;
@@ -46,12 +46,34 @@ export class FilePool {
   }
 
   #open(path: string, mode: OpenMode): Pooled {
-    const file = this.#disk.open(path, mode);
+    const file = this.#openFile(path, mode);
     const pooled: Pooled = { file, isReadOnly: mode === 'read', users: 0, isDropped: false };
     file.catch(() => {
       if (this.#files.get(path) === pooled) this.#files.delete(path);
     });
     return pooled;
+  }
+
+  /** If too many files are open in the process, closes unused ones of the pool. */
+  async #openFile(path: string, mode: OpenMode): Promise<DiskFile> {
+    for (;;) {
+      try {
+        return await this.#disk.open(path, mode);
+      } catch (error) {
+        if (!lacksDescriptors(error) || !(await this.#closeOne())) throw error;
+      }
+    }
+  }
+
+  /** Closes the least recently used file that is not in use. Returns false if there is none. */
+  async #closeOne(): Promise<boolean> {
+    for (const [path, { file, users }] of this.#files) {
+      if (users > 0) continue;
+      this.#files.delete(path);
+      await file.then((open) => open.close()).catch(ignore);
+      return true;
+    }
+    return false;
   }
 
   #trim(): void {

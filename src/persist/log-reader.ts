@@ -1,7 +1,7 @@
 /** Reads the bytes of streams back from journals and segments. */
 import { firstWhere } from '../core/internal.ts';
 import type { BlockBuffer } from './block-memory.ts';
-import { codeOf, readExactly } from './disk.ts';
+import { codeOf, lacksDescriptors, readExactly } from './disk.ts';
 import type { FilePool } from './file-pool.ts';
 import type { KnownStream } from './known-stream.ts';
 import { journalPath, segmentPath } from './layout.ts';
@@ -53,6 +53,7 @@ export class LogReader {
    * Reads the chunks stored together around an offset, which must be between the floor and the reach of the stream.
    *
    * @param take allocates at least `length` bytes for a block
+   * @throws EMFILE, ENFILE: the bytes are not lost
    */
   async at(known: KnownStream, offset: number, take: (length: number) => BlockBuffer = newMemory): Promise<Found> {
     const { tail } = known;
@@ -125,6 +126,7 @@ export class LogReader {
     try {
       index = await this.#index(path, known, segment);
     } catch (error) {
+      if (lacksDescriptors(error)) throw error;
       this.#reportUnreadable(known, path, 0, segment.length, error);
       return { kind: 'hole', to: segment.to };
     }
@@ -154,6 +156,7 @@ export class LogReader {
       if (length === into.length) return into;
       this.#reportShorter(known, path, position, into.length);
     } catch (error) {
+      if (lacksDescriptors(error)) throw error;
       this.#reportUnreadable(known, path, position, into.length, error);
     }
     return undefined;
@@ -172,6 +175,7 @@ export class LogReader {
       // The caller retries a failed read of several extents with the first one alone.
       if (isWanted) this.#reportShorter(known, path, position, length);
     } catch (error) {
+      if (lacksDescriptors(error)) throw error;
       if (isWanted) this.#reportUnreadable(known, path, position, length, error);
     }
     return undefined;

@@ -3,7 +3,7 @@
  * obsolete is synced.
  */
 
-import { codeOf, type Disk } from './disk.ts';
+import { codeOf, type Disk, isOpenRefused } from './disk.ts';
 import type { FilePool } from './file-pool.ts';
 import { forEachConcurrent } from './for-each-concurrent.ts';
 import { DATA_DIRECTORY, JOURNAL_DIRECTORY } from './layout.ts';
@@ -19,6 +19,8 @@ export interface UnsyncedFilesOptions {
   requireUsable: () => void;
   /** Called when a sync fails. Returns the error for all callers that wait for it. */
   onFailure: (error: unknown) => Error;
+  /** Called when files cannot be opened to be synced. Returns the error for all callers that wait for it. */
+  onRefusal: (error: unknown) => Error;
 }
 
 export class UnsyncedFiles {
@@ -95,31 +97,55 @@ export class UnsyncedFiles {
   }
 
   async #syncFiles(): Promise<void> {
-    const { disk, onFailure, requireUsable } = this.#options;
+    const { onFailure, onRefusal, requireUsable } = this.#options;
     requireUsable();
     const files = [...this.#files];
     const directories = new Set(this.#directories);
     this.#files.clear();
     this.#directories.clear();
+    let refusal: unknown;
     try {
       for (const directory of ORDER) {
-        await this.#syncAll(files.filter((path) => directoryOf(path) === directory));
-        if (directories.has(directory)) await disk.syncDirectory(directory);
+        const paths = files.filter((path) => directoryOf(path) === directory);
+        const isNew = directories.has(directory);
+        refusal ??= await this.#syncIn(directory, paths, isNew);
+        if (refusal !== undefined) this.#keep(directory, paths, isNew);
       }
     } catch (error) {
       throw onFailure(error);
     }
+    if (refusal !== undefined) throw onRefusal(refusal);
   }
 
-  #syncAll(paths: readonly string[]): Promise<void> {
-    return forEachConcurrent(paths, async (path) => {
+  /** Leaves files and the names in their directory unsynced. Another sync of a file that was synced is harmless. */
+  #keep(directory: string, paths: readonly string[], isNew: boolean): void {
+    for (const path of paths) this.#files.add(path);
+    if (isNew) this.#directories.add(directory);
+  }
+
+  /**
+   * Syncs files of a directory, and the directory if it has new ones.
+   *
+   * @returns why a file cannot be opened, if so
+   * @throws if a sync fails
+   */
+  async #syncIn(directory: string, paths: readonly string[], isNew: boolean): Promise<unknown> {
+    const { disk, pool } = this.#options;
+    let refusal: unknown;
+    const unlessRefused = (error: unknown) => {
+      if (!isOpenRefused(error)) throw error;
+      refusal ??= error;
+    };
+    await forEachConcurrent(paths, async (path) => {
       try {
-        await this.#options.pool.use(path, 'read', (file) => file.sync());
+        await pool.use(path, 'read', (file) => file.sync());
       } catch (error) {
         // The file has been removed in the meantime.
-        if (codeOf(error) !== 'ENOENT') throw error;
+        if (codeOf(error) !== 'ENOENT') unlessRefused(error);
       }
     });
+    if (isNew && refusal === undefined) await disk.syncDirectory(directory).catch(unlessRefused);
+    return refusal;
   }
 }
 

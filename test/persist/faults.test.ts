@@ -278,6 +278,135 @@ describe('a disk that fails', () => {
   });
 });
 
+describe('a disk that accepts no writes for a while', () => {
+  it.each(['EROFS', 'EACCES', 'EMFILE'])(
+    'refuses writers with DISK_UNAVAILABLE on %s, lets readers continue, and recovers without a restart',
+    async (code) => {
+      const disk = new SimulatedDisk();
+      const { store, log: lines } = await openStore(disk);
+      const { stream, log } = attach(store, '/a');
+      stream.append(Buffer.from('before'));
+      await log.whenSaved();
+      disk.faults.writeCode = code;
+      stream.append(Buffer.from(' while'));
+      const refusal = { code: 'DISK_UNAVAILABLE', status: 503 };
+      await expect(log.whenSaved()).rejects.toMatchObject(refusal);
+      expect(() => stream.append(Buffer.from('more'))).toThrow(expect.objectContaining(refusal));
+      expect(Buffer.from(stream.snapshot().data).toString()).toBe('before');
+      expect(store.stats.state).toBe('failed');
+      disk.faults.writeCode = undefined;
+      await waitFor('the disk is used again', () => store.stats.state === 'ok');
+      stream.append(Buffer.from(' after'));
+      await log.whenSaved();
+      expect(lines.lines.filter(({ message }) => message === 'the log cannot be written')).toHaveLength(1);
+      await store.close();
+      const again = await openStore(disk.kill());
+      expect(await bytesOf(again.store, '/a')).toBe('before while after');
+      expect(again.store.stats.damages).toBe(0);
+      await again.store.close();
+    },
+  );
+
+  it('keeps a stream that could not be removed, and can remove it afterwards', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk);
+    const { stream, log } = attach(store, '/a');
+    stream.append(Buffer.from('kept'));
+    await log.whenSaved();
+    disk.faults.writeCode = 'EROFS';
+    stream.append(Buffer.from('!'));
+    await expect(log.whenSaved()).rejects.toMatchObject({ code: 'DISK_UNAVAILABLE' });
+    log.remove(() => undefined);
+    await expect(store.removeDespiteFault([log])).rejects.toMatchObject({ code: 'DISK_UNAVAILABLE' });
+    log.cancelRemoval();
+    expect(log.isGone).toBe(false);
+    disk.faults.writeCode = undefined;
+    log.remove(() => undefined);
+    await store.removeDespiteFault([log]);
+    expect(log.isGone).toBe(true);
+    await store.close();
+    const again = await openStore(disk.kill());
+    expect([...again.store.found]).toEqual([]);
+    await again.store.close();
+  });
+
+  it('syncs later the files that it cannot open to sync', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk, { maxFiles: 0, sync: { name: 'interval', interval: 60_000 } });
+    const { stream, log } = attach(store, '/a');
+    for (const text of ['a'.repeat(70_000), 'end']) {
+      stream.append(Buffer.from(text));
+      await log.whenSaved();
+    }
+    disk.faults.openCode = 'EMFILE';
+    await expect(store.sync()).rejects.toMatchObject({ code: 'DISK_UNAVAILABLE' });
+    await expect(store.sync()).rejects.toMatchObject({ code: 'DISK_UNAVAILABLE' });
+    disk.faults.openCode = undefined;
+    await waitFor('the disk is used again', () => store.stats.state === 'ok');
+    const again = await openStore(disk.cutPower(() => 0.9));
+    expect(await bytesOf(again.store, '/a')).toBe(`${'a'.repeat(70_000)}end`);
+    await again.store.close();
+    await store.close();
+  });
+
+  it('loses nothing that it was moving out of a journal', async () => {
+    const disk = new SimulatedDisk();
+    const { store, log: lines } = await openStore(disk, { maxFiles: 0 });
+    const { stream, log } = attach(store, '/a');
+    stream.append(Buffer.from('a'.repeat(50_000)));
+    await log.whenSaved();
+    // These bytes go into a segment, after those in the journal.
+    disk.faults.openCode = 'EMFILE';
+    stream.append(Buffer.from('b'.repeat(70_000)));
+    await expect(log.whenSaved()).rejects.toMatchObject({ code: 'DISK_UNAVAILABLE' });
+    disk.faults.openCode = undefined;
+    await waitFor('the disk is used again', () => store.stats.state === 'ok');
+    expect(store.stats.damages).toBe(0);
+    expect(lines.lines.map(({ message }) => message)).not.toContain('bytes of a stream cannot be read any more');
+    await store.close();
+    const again = await openStore(disk.kill());
+    expect(await bytesOf(again.store, '/a')).toBe('a'.repeat(50_000) + 'b'.repeat(70_000));
+    await again.store.close();
+  });
+
+  it('lets readers wait while no file can be opened: they get no gap', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk, { maxFiles: 0 });
+    const small = new StreamRules({ retention: 10_000, maxLag: 10_000 });
+    const stream = new RingStream({ name: '/a' }, small);
+    const log = store.attach(stream, '/a', { facts: () => '{}', producers: () => undefined });
+    for (let n = 0; n < 10; n++) {
+      stream.append(Buffer.alloc(5000, String(n)));
+      await log.whenSaved();
+    }
+    const reader = stream.openReader({ reachBack: true });
+    disk.faults.openCode = 'EMFILE';
+    const first = reader.read();
+    const { operations } = disk;
+    await waitFor('a failed open', () => disk.operations > operations);
+    disk.faults.openCode = undefined;
+    expect(await first).toMatchObject({ type: 'data', offset: 0, data: Buffer.alloc(5000, '0') });
+    expect(store.stats.damages).toBe(0);
+    reader.close();
+    await store.close();
+  });
+
+  it('closes files of its own when the process has too many open', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk, { maxFiles: 100 });
+    const logs = Array.from({ length: 20 }, (_, n) => attach(store, `/${n}`));
+    disk.faults.maxOpen = 10;
+    for (const { stream, log } of logs) {
+      stream.append(Buffer.alloc(70_000));
+      await log.whenSaved();
+    }
+    expect(store.stats.state).toBe('ok');
+    expect(disk.openFiles).toBeLessThanOrEqual(10);
+    await store.close();
+    expect(disk.openFiles).toBe(0);
+  });
+});
+
 describe('files that somebody removes while they are written to', () => {
   it('refuses writers where a journal is gone: nothing is acknowledged that is in no file', async () => {
     const disk = new SimulatedDisk();

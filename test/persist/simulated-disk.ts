@@ -24,6 +24,11 @@ export interface Faults {
   /** All writes, or syncs, fail. */
   write: boolean;
   sync: boolean;
+  /** The code with which each open fails, and each open for writing, write and truncation. */
+  openCode: string | undefined;
+  writeCode: string | undefined;
+  /** Files that may be open at once; then EMFILE. */
+  maxOpen: number;
 }
 
 export class SimulatedDisk implements Disk {
@@ -34,6 +39,9 @@ export class SimulatedDisk implements Disk {
     failedWrites: 0,
     write: false,
     sync: false,
+    openCode: undefined,
+    writeCode: undefined,
+    maxOpen: Number.POSITIVE_INFINITY,
   };
   /** Operations left until the process dies; then all fail. */
   left = Number.POSITIVE_INFINITY;
@@ -53,6 +61,10 @@ export class SimulatedDisk implements Disk {
   async open(path: string, mode: OpenMode): Promise<DiskFile> {
     await turn();
     this.step();
+    const { faults } = this;
+    if (faults.openCode !== undefined) throw coded(faults.openCode);
+    if (mode !== 'read' && faults.writeCode !== undefined) throw coded(faults.writeCode);
+    if (this.openFiles >= faults.maxOpen) throw coded('EMFILE');
     let inode = this.names.get(path);
     if (inode === undefined) {
       if (mode === 'read' || mode === 'change') throw coded('ENOENT');
@@ -69,6 +81,7 @@ export class SimulatedDisk implements Disk {
       write: async (parts, position) => {
         await turn();
         this.step();
+        if (faults.writeCode !== undefined) throw coded(faults.writeCode);
         if (faults.write || faults.failedWrites > 0) {
           faults.failedWrites--;
           throw coded('EIO');
@@ -100,6 +113,7 @@ export class SimulatedDisk implements Disk {
       truncate: async (length) => {
         await turn();
         this.step();
+        if (faults.writeCode !== undefined) throw coded(faults.writeCode);
         faults.room += Math.max(0, inode.bytes.length - length);
         inode.bytes = Buffer.from(inode.bytes.subarray(0, length));
       },

@@ -15,7 +15,7 @@ export interface RemovalOptions {
   drop: (entry: Entry) => void;
 }
 
-/** @throws DISK_FULL, DISK_FAILED */
+/** @throws DISK_FULL, DISK_UNAVAILABLE, DISK_FAILED */
 export async function removeEach(entries: readonly Entry[], options: RemovalOptions): Promise<void> {
   const { isThere, store } = options;
   const drop = (entry: Entry) => {
@@ -33,8 +33,8 @@ export async function removeEach(entries: readonly Entry[], options: RemovalOpti
   try {
     if (store?.fault === undefined) for (const log of logs) await log.whenSaved();
   } catch (error) {
-    // This write has filled the disk.
-    if (!isStreamFSError(error, 'DISK_FULL')) throw error;
+    // This write has filled the disk, or is the first that the disk refused.
+    if (!isStreamFSError(error, 'DISK_FULL') && !isStreamFSError(error, 'DISK_UNAVAILABLE')) throw error;
   }
   if (store?.fault === undefined) return;
   try {

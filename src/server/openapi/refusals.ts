@@ -15,7 +15,7 @@ const PATH: readonly ErrorCode[] = [
   ...(['NOTHING_MOUNTED', 'FILE_NOT_FOUND', 'STREAM_NOT_FOUND', 'STREAM_GONE', 'NOT_A_DIRECTORY'] as const),
   ...(['IS_A_DIRECTORY', 'PERMISSION_DENIED', 'NAME_RESERVED', 'NOT_SUPPORTED'] as const),
   ...(['MOUNT_NOT_READY', 'MOUNT_FAILED', 'MOUNT_BUSY'] as const),
-  ...(['DISK_FULL', 'DISK_FAILED', 'DISK_BEHIND'] as const),
+  ...(['DISK_FULL', 'DISK_FAILED', 'DISK_UNAVAILABLE', 'DISK_BEHIND'] as const),
   ...(['LOG_UNAVAILABLE', 'LOG_FULL', 'LOG_NOT_SUPPORTED'] as const),
 ];
 

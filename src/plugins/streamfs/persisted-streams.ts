@@ -2,6 +2,7 @@
 
 import type { MemoryBudget } from '../../core/index.ts';
 import { RingStream, StreamRules } from '../../core/internal.ts';
+import { createError, isStreamFSError } from '../../errors/index.ts';
 import type { PluginLogger, StreamSettingsInForce } from '../../fs/index.ts';
 import { bootId, DEFAULT_SIZES, DirectoryLock, DiskStore, type KnownStream, NodeDisk } from '../../persist/index.ts';
 import type { Entry, StoreFacts } from './entry.ts';
@@ -22,8 +23,23 @@ export class PersistedStreams {
   readonly store: DiskStore;
   private readonly lock: DirectoryLock;
 
-  /** @throws DISK_LOCKED, DISK_FORMAT; errors of the disk */
+  /** @throws DISK_LOCKED, DISK_FORMAT; errors of the disk, which name the directory */
   static async open(
+    settings: PersistSettings,
+    logger: PluginLogger,
+    memory: MemoryBudget | undefined,
+  ): Promise<PersistedStreams> {
+    try {
+      return await PersistedStreams.openIn(settings, logger, memory);
+    } catch (error) {
+      const { directory } = settings;
+      // Errors of reads and writes have no path.
+      if (isStreamFSError(error) || !(error instanceof Error) || error.message.includes(directory)) throw error;
+      throw createError('DISK_FORMAT', { directory, reason: error.message });
+    }
+  }
+
+  private static async openIn(
     { directory, maxAge, maxTotal, retention, sync }: PersistSettings,
     logger: PluginLogger,
     memory: MemoryBudget | undefined,

@@ -53,6 +53,14 @@ async function snapshot(at: ServerProcess, path: string): Promise<Buffer> {
   return Buffer.from(await response.arrayBuffer());
 }
 
+/** Why a mount has failed. Waits until it has. */
+async function failureOf(at: ServerProcess, path: string): Promise<string> {
+  return waitFor('the mount has failed', async () => {
+    const { mounts } = (await at.json('GET', '/mounts')) as unknown as { mounts: { path: string; error?: string }[] };
+    return mounts.find((mount) => mount.path === path)?.error;
+  });
+}
+
 /** Only where mounting is possible: a container may forbid it. */
 describe.runIf(HAS_MOUNTS)('a separate file system', () => {
   it('that fills up refuses writers with 507, lets readers continue, and is written again when there is room', async () => {
@@ -116,13 +124,19 @@ describe.runIf(HAS_MOUNTS)('a separate file system', () => {
     expect((await snapshot(at, '/streamfs/a')).toString()).toBe('a');
   });
 
+  it('that is full and has no log yet fails its mount, with an error that names the directory', async () => {
+    const fill = `mount -t tmpfs -o size=64k none "$0" && { head -c 65536 /dev/zero > "$0/fill"; exec "$@"; }`;
+    const log = join(directory, 'log');
+    const at = await server({ streamfs: { persist: log }, under: ['unshare', '-Urm', 'sh', '-c', fill, directory] });
+    const report = await failureOf(at, '/streamfs');
+    expect(report).toContain(`the directory ${log} cannot be used: ENOSPC`);
+    expect((await fetch(at.api('/health'))).status).toBe(200);
+  });
+
   it('that is read-only fails its mount, says so, and leaves the rest of the server', async () => {
     const at = await server({ streamfs: { persist: directory }, under: withMount('ro') });
-    const report = await waitFor('the mount has failed', async () => {
-      const { mounts } = (await at.json('GET', '/mounts')) as unknown as { mounts: { path: string; error?: string }[] };
-      return mounts.find(({ error, path }) => path === '/streamfs' && error !== undefined);
-    });
-    expect(report.error).toMatch(/EROFS|read-only/);
+    const report = await failureOf(at, '/streamfs');
+    expect(report).toMatch(/EROFS|read-only/);
     expect((await fetch(at.api('/ready'))).status).toBe(503);
     expect((await put(at, '/memfs/file', Buffer.from('x'))).status).toBe(200);
   });

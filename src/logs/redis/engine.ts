@@ -7,7 +7,14 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createError } from '../../errors/index.ts';
 import type { RedisAddress, ServerAddress } from './address.ts';
-import { type Argument, ConnectionLost, type RedisDriver, type Reply, ReplyError } from './driver.ts';
+import {
+  type Argument,
+  ConnectionLost,
+  type RedisConnection,
+  type RedisDriver,
+  type Reply,
+  ReplyError,
+} from './driver.ts';
 import { Link } from './link.ts';
 import type { Script } from './scripts.ts';
 import { Semaphore } from './semaphore.ts';
@@ -45,6 +52,9 @@ const WRONG_SERVER = ['READONLY', 'NOREPLICAS', 'MASTERDOWN', 'CLUSTERDOWN', 'LO
 
 /** Errors of writes that reads and PING on the same server may not show. */
 const REFUSES_WRITES = [...WRONG_SERVER, 'MISCONF'];
+
+/** Errors of a connection that may run nothing: the password may have changed. */
+const REFUSES_ACCESS = ['NOAUTH', 'WRONGPASS', 'DENIED'];
 
 /** Maximum subscriptions of one server that wait for their reply. */
 const MAX_CONCURRENT_SUBSCRIPTIONS = 256;
@@ -243,10 +253,8 @@ export class Engine {
       return { address, isAsking: redirection[1] === 'ASK' };
     }
     if (WRONG_SERVER.includes(error.code)) this.#topology.invalidate();
-    if (REFUSES_WRITES.includes(error.code)) {
-      this.#refusesWrites = true;
-      this.#isDown(reasonOf(error));
-    }
+    if (REFUSES_WRITES.includes(error.code)) this.#refusesWrites = true;
+    if (REFUSES_WRITES.includes(error.code) || REFUSES_ACCESS.includes(error.code)) this.#isDown(reasonOf(error));
     return undefined;
   }
 
@@ -295,6 +303,7 @@ export class Engine {
   async #connect(address: ServerAddress) {
     const { credentials, database, tls, mode } = this.#options.address;
     const connection = await this.#options.driver.connect({ address, credentials, database, tls, timeout: CONNECT_MS });
+    if (credentials.password === undefined) await requireAccess(connection);
     if (mode !== 'sentinel') return connection;
     // A former master that does not know of its demotion yet would accept appends that are lost later.
     const role = await connection.send(['ROLE']);
@@ -453,6 +462,21 @@ export class Engine {
 
   #refused(reason: string): Error {
     return createError('LOG_REFUSED', { log: this.name, reason });
+  }
+}
+
+/**
+ * Asks a server without a password for anything. One that requires a password replies to a long command with a protocol
+ * error, which does not say so.
+ *
+ * @throws ReplyError NOAUTH
+ */
+async function requireAccess(connection: RedisConnection): Promise<void> {
+  try {
+    await connection.send(['PING']);
+  } catch (error) {
+    connection.close();
+    throw error;
   }
 }
 

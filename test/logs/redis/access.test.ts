@@ -67,6 +67,29 @@ describe('getting into Redis', () => {
     await open.close();
   });
 
+  it.each([
+    ['', 'it requires a password, and none is given'],
+    [`:${encodeURIComponent(PASSWORD)}@`, 'user name or password are wrong'],
+  ])('says so when the password was changed while the node was running with %s', async (credentials, reason) => {
+    const server = await startRedis({ args: credentials === '' ? [] : ['--requirepass', PASSWORD] });
+    const log = logAt(server.url.replace('//', `//${credentials}`));
+    await log.start();
+    const terms = { retention: 1000, ttl: undefined, expiresAt: undefined, facts: '{}' };
+    const { generation } = (await log.create({ path: '/a', ...terms })).stream;
+    const mirror = new TestMirror(generation, 1000);
+    await log.follow('/a', generation, mirror).caughtUp;
+    await server.kill();
+    await server.restart(['--requirepass', 'another']);
+    const append = { path: '/a', generation, chunks: [Buffer.from('x')], producer: undefined };
+    await expect(log.append(append)).rejects.toMatchObject({ message: expect.stringContaining(reason) });
+    await expect.poll(() => log.state).toMatchObject({ isConnected: false, problem: reason });
+    await server.kill();
+    await server.restart();
+    await expect.poll(() => log.state, { timeout: 5000 }).toMatchObject({ isConnected: true, problem: undefined });
+    await log.close();
+    await server.close();
+  });
+
   it('needs no more rights than the page about several nodes names', async () => {
     const page = readFileSync(new URL('../../../docs/cluster.md', import.meta.url), 'utf8');
     const told = /The user needs these commands: ([^;]*);/.exec(page)![1]!;

@@ -14,8 +14,8 @@ export interface RedisServer {
   command(...args: string[]): Promise<string>;
   /** Ends it, as a crash would. */
   kill(): Promise<void>;
-  /** Restarts it, on the same port and directory. */
-  restart(): Promise<void>;
+  /** Restarts it, on the same port and directory. @param args instead of those of the first start */
+  restart(args?: readonly string[]): Promise<void>;
   stop(): void;
   resume(): void;
   /** Ends it and removes its files. */
@@ -46,9 +46,9 @@ export async function freePort(): Promise<number> {
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
   const directory = await mkdtemp(join(tmpdir(), 'streamfs-redis-'));
   const port = options.port ?? (await freePort());
-  const { program = 'redis-server', args = [] } = options;
+  const { program = 'redis-server' } = options;
   let child: ChildProcess;
-  const start = async () => {
+  const start = async (args = options.args ?? []) => {
     const ports = options.isTls === true ? ['--port', '0', '--tls-port', String(port)] : ['--port', String(port)];
     const plain = [...ports, '--bind', '127.0.0.1', '--dir', directory, '--save', '', ...args];
     const all = options.file === undefined ? plain : [options.file, '--sentinel'];

@@ -56,6 +56,9 @@ const REFUSES_WRITES = [...WRONG_SERVER, 'MISCONF'];
 /** Errors of a connection that may run nothing: the password may have changed. */
 const REFUSES_ACCESS = ['NOAUTH', 'WRONGPASS', 'DENIED'];
 
+/** The problem of a server that refuses what takes memory. */
+const FULL = 'it has no memory left (maxmemory), and refuses appends until streams are removed or maxmemory is raised';
+
 /** Maximum subscriptions of one server that wait for their reply. */
 const MAX_CONCURRENT_SUBSCRIPTIONS = 256;
 
@@ -100,6 +103,8 @@ export interface EngineOptions {
   readonly onState: () => void;
   /** A setting endangers streams, or could not be read. */
   readonly onWarning: (reason: string) => void;
+  /** A server has refused an append because it is full. */
+  readonly onFull: (reason: string) => void;
 }
 
 export class Engine {
@@ -115,6 +120,9 @@ export class Engine {
   #watching: NodeJS.Timeout | undefined;
   /** The problem in the servers' settings, if any. */
   #unsafe: string | undefined;
+  /** A server has refused a command because it is full, and still was at the last check. */
+  #isFull = false;
+  #toldFullAt = Number.NEGATIVE_INFINITY;
   #settingsCheckedAt = Number.NEGATIVE_INFINITY;
   #hasWarnedUnchecked = false;
   /** Redis has refused a write, and accepted none since. */
@@ -222,7 +230,10 @@ export class Engine {
         if (!isOfRedis(error)) throw error;
         if (this.#isClosed) throw this.#unavailable('it was closed');
         redirected = this.#learn(error, slot);
-        if (error instanceof ReplyError && error.code === 'OOM') throw createError('LOG_FULL', { log: this.name });
+        if (error instanceof ReplyError && error.code === 'OOM') {
+          this.#becameFull();
+          throw createError('LOG_FULL', { log: this.name });
+        }
         if (!isTransient(error)) throw this.#unavailable(reasonOf(error));
         this.retries++;
         if (redirected !== undefined && attempt < 8) continue;
@@ -388,7 +399,8 @@ export class Engine {
         await this.#probe();
         this.#isUp();
       }
-      if (performance.now() - this.#settingsCheckedAt > SETTINGS_MS) await this.#checkSettings();
+      const isDue = performance.now() - this.#settingsCheckedAt > SETTINGS_MS;
+      if (isDue || this.#isFull) await this.#checkSettings();
     } catch (error) {
       if (!isOfRedis(error)) throw error;
       this.#isDown(reasonOf(error));
@@ -425,10 +437,13 @@ export class Engine {
           : `it evicts keys when its memory is full (maxmemory-policy ${policy}), and with them streams: set noeviction`;
       if (unsafe !== undefined && unsafe !== this.#unsafe) this.#options.onWarning(unsafe);
       this.#unsafe = unsafe;
-      if (this.isConnected) this.problem = unsafe;
+      if (!infos.some(isFull)) this.#isFull = false;
+      if (this.isConnected) this.problem = this.#problemOfSettings;
     } catch (error) {
       if (!(error instanceof ReplyError)) throw error;
       this.#settingsCheckedAt = performance.now();
+      this.#isFull = false;
+      if (this.isConnected) this.problem = this.#problemOfSettings;
       if (this.#hasWarnedUnchecked) return;
       this.#hasWarnedUnchecked = true;
       this.#options.onWarning(
@@ -440,9 +455,23 @@ export class Engine {
   #isUp(): void {
     if (this.isConnected) return;
     this.isConnected = true;
-    this.problem = this.#unsafe;
+    this.problem = this.#problemOfSettings;
     this.since = Date.now();
     this.#options.onState();
+  }
+
+  get #problemOfSettings(): string | undefined {
+    return this.#isFull ? FULL : this.#unsafe;
+  }
+
+  #becameFull(): void {
+    if (this.#isFull) return;
+    this.#isFull = true;
+    if (this.isConnected) this.problem = FULL;
+    const now = performance.now();
+    if (now - this.#toldFullAt < SETTINGS_MS) return;
+    this.#toldFullAt = now;
+    this.#options.onFull(FULL);
   }
 
   #isDown(problem: string): void {
@@ -523,6 +552,13 @@ function evictionOf(info: Reply): string | undefined {
   const [, bound] = /^maxmemory:(\d+)/m.exec(String(info)) ?? [];
   const [, policy] = /^maxmemory_policy:(\S+)/m.exec(String(info)) ?? [];
   return bound === '0' || policy === 'noeviction' ? undefined : policy;
+}
+
+/** Redis does not count the memory of buffers for replicas and the append-only file. */
+function isFull(info: Reply): boolean {
+  const numberOf = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(String(info))?.[1] ?? 0);
+  const max = numberOf('maxmemory');
+  return max > 0 && numberOf('used_memory') - numberOf('mem_not_counted_for_evict') >= max;
 }
 
 function refusalOf(error: unknown): string | undefined {

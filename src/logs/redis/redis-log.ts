@@ -162,6 +162,7 @@ export class RedisLog implements Log {
       deadline: this.#options.deadline,
       onState: () => this.onState?.(),
       onWarning: (reason) => this.#options.logger.warn('log is not safe', { log: this.name, reason }),
+      onFull: (reason) => this.#options.logger.warn('log is full', { log: this.name, reason }),
     });
     this.#engine = engine;
     await engine.start();

@@ -125,6 +125,14 @@ local function state()
 end
 `;
 
+/**
+ * Makes the script run although Redis has used up its memory. Redis refuses a command that may take memory only if it is
+ * the first write of a script. This write takes none, and changes nothing.
+ */
+const EVEN_IF_FULL = `
+call('HDEL', KEYS[1], '')
+`;
+
 /** Requires that the stream exists with the generation ARGV[1], and has not expired. */
 const REQUIRE = `
 if not H.g then return {'NOSTREAM', H.z or ''} end
@@ -612,8 +620,7 @@ return {'OK', H.e}
  * KEYS: all five. ARGV: generation, reason, '1' with a status or '0' without, status, end offset of the node's mirror
  * ('' without one), its tag there. `expired` is refused before the expiry time.
  */
-const FINISH = `${PRELUDE}${HOLD}${ENTRIES}
-if not H.g then return {'NOSTREAM', H.z or ''} end
+const FINISH = `${PRELUDE}${HOLD}${ENTRIES}${EVEN_IF_FULL}if not H.g then return {'NOSTREAM', H.z or ''} end
 if H.g ~= ARGV[1] then return {'RECREATED', H.g} end
 if ARGV[2] == 'expired' and not isDue() then return {'NOTDUE', state()} end
 local ending = ARGV[2]
@@ -650,8 +657,7 @@ return {'OK', reply}
  * KEYS: all five. ARGV: generation, '1' to set the modification time, '1' for a claim: the facts that it replaces,
  * retention, time to live, expiry time, facts. Of several claims the first counts.
  */
-const UPDATE = `${PRELUDE}${REQUIRE}
-local fields = {}
+const UPDATE = `${PRELUDE}${REQUIRE}${EVEN_IF_FULL}local fields = {}
 local function set(name, value)
   H[name] = value
   fields[#fields + 1] = name

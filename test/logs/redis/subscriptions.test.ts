@@ -45,6 +45,7 @@ describe('an engine', () => {
       deadline: 1000,
       onState: () => undefined,
       onWarning: () => undefined,
+      onFull: () => undefined,
     });
     await engine.start();
     let subscribed = 0;

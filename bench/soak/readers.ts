@@ -298,7 +298,8 @@ async function kickOut(run: Run, stream: number, socket: Socket): Promise<void> 
   const address = `127.0.0.1:${socket.localPort}`;
   while (!socket.destroyed) {
     const { body } = await ask(run.port, 'GET', `/readers?path=${run.pathOf(stream)}`);
-    const { readers } = JSON.parse(body.toString()) as { readers: { id: number; address: string }[] };
+    // Without readers while the stream does not exist: then the response is 404.
+    const { readers = [] } = JSON.parse(body.toString()) as { readers?: { id: number; address: string }[] };
     const found = readers.find((reader) => reader.address === address);
     if (found === undefined) {
       await pause(10);

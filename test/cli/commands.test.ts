@@ -96,6 +96,19 @@ describe('commands', () => {
     expect(JSON.parse(json.out())).toMatchObject({ size: 3, meta: { Name: 'streamfs', Type: 'stream' } });
   });
 
+  it('readers of a path that does not exist fails as stat does', async () => {
+    const { url } = await realServer();
+    for (const path of ['/streamfs/absent', '/memfs/absent', '/absent']) {
+      for (const flags of [[], ['--json']]) {
+        const [of, stat] = [cli(['readers', ...flags, path], { url }), cli(['stat', path], { url })];
+        expect([await of.code, of.out(), await stat.code], path).toEqual([EXIT.notFound.code, '', EXIT.notFound.code]);
+        expect(of.err.text).toBe(stat.err.text);
+      }
+    }
+    const empty = cli(['readers', '--json', '/memfs'], { url });
+    expect([await empty.code, JSON.parse(empty.out())]).toEqual([0, []]);
+  });
+
   it('readers lists who reads, kick disconnects them, and cat says so and fails', async () => {
     const { url } = await realServer();
     const nobody = cli(['readers'], { url });
@@ -126,7 +139,6 @@ describe('commands', () => {
     const json = cli(['readers', '--json', '/streamfs/x'], { url });
     await json.code;
     const [{ id }] = JSON.parse(json.out()) as [{ id: number }];
-    expect(await cli(['readers', '/streamfs/other', '--json'], { url }).code).toBe(0);
     expect(await cli(['kick', String(id)], { url }).code).toBe(0);
     expect(await following.code).toBe(EXIT.refused.code);
     expect(following.err.text).toBe('streamfs: an administrator disconnected this reader at offset 3\n');

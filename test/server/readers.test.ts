@@ -63,6 +63,14 @@ describe('GET /readers', () => {
     expect(await paths(at)).toEqual(['/s/a']);
   });
 
+  it('contract 41: answers 404 for a path that does not exist, as stat does', async () => {
+    const at = await streams();
+    for (const path of ['/s/absent', '/mem/absent', '/absent']) {
+      const [list, stat] = [await at.call('GET', `/readers?path=${path}`), await at.call('GET', `/stat?path=${path}`)];
+      expect([list.status, list.json()], path).toEqual([404, stat.json()]);
+    }
+  });
+
   it('lists those of a stream, a directory or a mount, and in parts', async () => {
     const at = await streams();
     for (const path of ['/s/a', '/s/a', '/s/b/c', '/s/b/d', '/t/a', '/s/ab']) {
@@ -73,7 +81,9 @@ describe('GET /readers', () => {
     expect(await paths(at, '?path=s/b/')).toEqual(['/s/b/c', '/s/b/d']);
     expect(await paths(at, '?path=/t')).toEqual(['/t/a']);
     expect(await paths(at, '?path=/')).toHaveLength(6);
-    expect(await paths(at, '?path=/s/nobody')).toEqual([]);
+    await at.call('PUT', '/files?path=/s/unread', { body: 'x' });
+    expect(await paths(at, '?path=/s/unread')).toEqual([]);
+    expect(await paths(at, '?path=/mem')).toEqual([]);
     const first = await list(at, '?path=/s&limit=2');
     expect(first).toMatchObject({ count: 5, next: first.readers[1]!.id });
     const second = await list(at, `?path=/s&limit=3&after=${first.next}`);
@@ -109,11 +119,13 @@ describe('GET /readers', () => {
     expect((await one()).state).toBe('catching-up');
     await at.call('DELETE', '/files?path=/s/a');
     expect(await one()).toMatchObject({ path: '/s/a', state: 'ending' });
+    expect(await paths(at, '?path=/s/a')).toEqual(['/s/a']);
     while ((await one()).state !== 'stalled') clock.advance(SECOND);
     expect((await one()).lag).toBeGreaterThan(0);
     stalled.socket.destroy();
     await waitFor(() => at.mounts.totals()[0]!.totals.readers === 0);
     expect(await list(at)).toEqual({ readers: [], count: 0 });
+    expect((await at.call('GET', '/readers?path=/s/a')).status).toBe(404);
   });
 });
 

@@ -20,7 +20,11 @@ export const readers: Route = {
   answers: [json(200, 'ReaderList', 'The readers, by id.')],
   navigable: true,
   parameters: [
-    optional('path', 'string', 'Only readers of this stream, or of those below this directory or mount. Default: all.'),
+    optional(
+      'path',
+      'string',
+      'Only readers of this stream, or of those below this directory or mount; it must exist. Default: all.',
+    ),
     optional('limit', 'integer', `Maximum number of readers, 1 to ${MAX_LIMIT}.`, String(DEFAULT_LIMIT), {
       min: 1,
       max: MAX_LIMIT,
@@ -34,7 +38,10 @@ export const readers: Route = {
     const path = query.has('path') ? server.mounts.normal(query.path()) : undefined;
     const limit = query.integer('limit', { min: 1, max: MAX_LIMIT }) ?? DEFAULT_LIMIT;
     const after = query.integer('after', { min: 0 }) ?? 0;
-    sendJson(exchange, 200, listReaders(server, { path, limit, after }));
+    const list = listReaders(server, { path, limit, after });
+    // The readers of a removed stream are listed until they have received its last bytes.
+    if (path !== undefined && list.count === 0) await server.mounts.stat(path);
+    sendJson(exchange, 200, list);
   },
 };
 

@@ -234,11 +234,11 @@ async function configFor(options: AppOptions): Promise<Config> {
 }
 
 /** The configuration as given. The schema and the parsers are loaded only if there is something to read. */
-async function writtenConfig({ configFile, config, plugins = [] }: AppOptions): Promise<Config> {
+async function writtenConfig({ configFile, config, plugins = [], signal }: AppOptions): Promise<Config> {
   if (configFile === undefined && config === undefined) return defaultConfig();
   const { configOf, loadConfig } = await import('../config/load.ts');
   const own = plugins.map(({ name }) => name);
-  return configFile === undefined ? configOf(config ?? {}, own) : loadConfig(configFile, own);
+  return configFile === undefined ? configOf(config ?? {}, own) : loadConfig(configFile, own, signal);
 }
 
 /** Logs which file is used, and the warnings about it. */

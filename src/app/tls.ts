@@ -1,8 +1,8 @@
 /** Reads certificate and key, and checks them before use: no client could connect to a server with the wrong ones. */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { TlsConfig } from '../config/index.ts';
-import { createError, fileProblem, isStreamFSError } from '../errors/index.ts';
+import { readUserFile } from '../config/user-file.ts';
+import { createError, isStreamFSError, shownName } from '../errors/index.ts';
 import type { PluginLogger } from '../fs/index.ts';
 import { checkTls, type TlsOptions } from '../server/index.ts';
 
@@ -39,9 +39,9 @@ type Setting = 'certificate' | 'key';
 
 async function text(setting: Setting, files: TlsConfig): Promise<string> {
   try {
-    return await readFile(files[setting], 'utf8');
+    return (await readUserFile(files[setting])).toString();
   } catch (error) {
-    throw problem(setting, files, fileProblem(error));
+    throw problem(setting, files, (error as Error).message);
   }
 }
 
@@ -79,5 +79,5 @@ function parse<T>(setting: Setting, files: TlsConfig, read: () => T): T {
 
 function problem(setting: Setting, files: TlsConfig, reason: string) {
   const [file, key] = [files[setting], `server.tls.${setting}`];
-  return createError('CONFIG_INVALID', { reason: `${key}: ${file}: ${reason}` }, { file, key });
+  return createError('CONFIG_INVALID', { reason: `${key}: ${shownName(file)}: ${reason}` }, { file, key });
 }

@@ -3,6 +3,7 @@
  * any work starts.
  */
 import { InvalidArgumentError } from 'commander';
+import { parseAddress } from '../config/address.ts';
 import { parseMemory } from '../config/limits.ts';
 import { parseDuration, parseInteger, parseMode, parseSize } from '../units/index.ts';
 
@@ -47,6 +48,19 @@ function integerFrom(text: string, least: number): number {
 
 export const offset = parsedWith((text) => integerFrom(text, 0));
 export const count = parsedWith((text) => integerFrom(text, 1));
+
+/** The name of a file. An empty one is usually an unset variable of a script. */
+export const file = parsedWith((text) => {
+  if (text === '') throw new Error('expected the name of a file');
+  if (text === '-') throw new Error('expected the name of a file: use /dev/stdin for standard input, ./- for a file -');
+  return text;
+});
+
+/** Checks where to listen; the text is parsed again with the configuration. */
+export const address = parsedWith((text) => {
+  parseAddress(text);
+  return text;
+});
 
 /** Parses permission bits like the server: `755`. */
 export const mode = parsedWith(parseMode);

@@ -1,6 +1,6 @@
 /** The context of a command: environment, messages, output, and a client on demand. */
 import type { StreamFSClient } from '../client/index.ts';
-import { fileProblem } from '../errors/index.ts';
+import { shownName } from '../errors/index.ts';
 import { UsageError } from './exit-codes.ts';
 import { type CliIo, type Messages, Output } from './io.ts';
 import { readCaFile } from './trust.ts';
@@ -12,6 +12,27 @@ export interface GlobalOptions {
   caFile?: string | undefined;
   quiet?: boolean | undefined;
   json?: boolean | undefined;
+}
+
+/** Longer than any token that fits into the headers of a request. */
+const MAX_TOKEN_FILE_BYTES = 64 * 1024;
+
+/** @throws UsageError that does not show the token */
+function requireToken(token: string, from: string): void {
+  const wrong = /[^\x21-\x7e]/u.exec(token);
+  if (wrong === null) return;
+  const [sign] = wrong;
+  const kind = /[\r\n]/.test(sign)
+    ? 'a line break'
+    : sign === ' '
+      ? 'a space'
+      : /\p{Cc}/u.test(sign)
+        ? 'a control character'
+        : 'a character that is not ASCII';
+  const place = [...token.slice(0, wrong.index)].length + 1;
+  throw new UsageError(
+    `${from} has ${kind} at character ${place}: a token consists of visible ASCII characters, without spaces or line breaks`,
+  );
 }
 
 export class CommandContext {
@@ -85,19 +106,31 @@ export class CommandContext {
       import('../client/index.ts'),
       import('./node-fetch.ts'),
     ]);
-    const url = this.global.url ?? (this.io.env.STREAMFS_URL || DEFAULT_URL);
+    const given = this.#given('--url', this.global.url, 'STREAMFS_URL');
+    const url = given?.value ?? DEFAULT_URL;
     if (URL.canParse(url) && new URL(url).username + new URL(url).password !== '') {
-      throw new UsageError('the address must not hold credentials: set STREAMFS_TOKEN or --token-file');
+      throw new UsageError(`${given?.from}: the address must not hold credentials: set STREAMFS_TOKEN or --token-file`);
     }
     const token = await this.#token();
-    const caFile = this.global.caFile ?? (this.io.env.STREAMFS_CA_FILE || undefined);
-    const fetch = createNodeFetch(caFile === undefined ? undefined : await readCaFile(caFile));
+    const caFile = this.#given('--ca-file', this.global.caFile, 'STREAMFS_CA_FILE');
+    const fetch = createNodeFetch(caFile && (await readCaFile(caFile.value, caFile.from, this.signal)));
     this.#close = () => fetch.close();
     try {
       return new StreamFSClient({ url, fetch, signal: this.signal, token });
     } catch (error) {
-      throw error instanceof TypeError ? new UsageError(error.message, { cause: error }) : error;
+      // The token has been checked.
+      if (error instanceof TypeError && given !== undefined) {
+        throw new UsageError(`${given.from}: ${error.message}`, { cause: error });
+      }
+      throw error;
     }
+  }
+
+  /** The value of an option or, without it, of a variable, and which of them gave it. An empty variable counts as unset. */
+  #given(option: string, value: string | undefined, variable: string): { value: string; from: string } | undefined {
+    if (value !== undefined) return { value, from: option };
+    const ofVariable = this.io.env[variable];
+    return ofVariable ? { value: ofVariable, from: variable } : undefined;
   }
 
   /** The source of the token, for messages; undefined if there is none. */
@@ -109,13 +142,22 @@ export class CommandContext {
   /** From a file or the environment, never from the arguments: every user of the machine can see those. */
   async #token(): Promise<string | undefined> {
     const file = this.global.tokenFile;
-    if (file === undefined) return this.io.env.STREAMFS_TOKEN || undefined;
-    const { readFile } = await import('node:fs/promises');
-    const token = await readFile(file, 'utf8').catch((error: unknown) => {
-      throw new UsageError(`cannot read the token file ${file}: ${fileProblem(error)}`);
-    });
-    if (token.trim() === '') throw new UsageError(`the token file ${file} is empty`);
-    return token.trim();
+    if (file === undefined) {
+      const token = this.io.env.STREAMFS_TOKEN || undefined;
+      if (token !== undefined) requireToken(token, 'STREAMFS_TOKEN');
+      return token;
+    }
+    const { readUserFile } = await import('../config/user-file.ts');
+    const name = shownName(file);
+    const bytes = await readUserFile(file, { maxBytes: MAX_TOKEN_FILE_BYTES, signal: this.signal }).catch(
+      (error: Error) => {
+        throw new UsageError(`--token-file: cannot read ${name}: ${error.message}`);
+      },
+    );
+    const token = bytes.toString().trim();
+    if (token === '') throw new UsageError(`--token-file: ${name} is empty: it should contain a token`);
+    requireToken(token, `--token-file: ${name}`);
+    return token;
   }
 
   /** Closes the client's connections. */

@@ -52,8 +52,8 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .description('Byte streams as files, broadcast: anyone appends to a path, any number of readers follow it live.')
     .version(version.version, '-V, --version', 'print the version')
     .option('--url <url>', 'the server (default: $STREAMFS_URL, else http://127.0.0.1:8080)')
-    .option('--token-file <file>', 'read the token from a file (default: $STREAMFS_TOKEN)')
-    .option('--ca-file <file>', 'trust only the certificates in this file (default: $STREAMFS_CA_FILE)')
+    .option('--token-file <file>', 'read the token from a file (default: $STREAMFS_TOKEN)', value.file)
+    .option('--ca-file <file>', 'trust only the certificates in this file (default: $STREAMFS_CA_FILE)', value.file)
     .option('--json', 'print JSON, if the command has output for programs')
     .option('-q, --quiet', 'no progress and no notes; errors and losses are still reported')
     .helpCommand(true)
@@ -66,10 +66,12 @@ export function buildProgram(io: CliIo, messages: Messages): Program {
     .option(
       '-c, --config <file>',
       'configuration, YAML or TOML (default: $STREAMFS_CONFIG, else ./config.yaml, else built-in)',
+      value.file,
     )
     .option(
       '--addr <host:port>',
       'the address to listen on; a port alone means loopback (default: as configured, else 127.0.0.1:8080)',
+      value.address,
     )
     .option(
       '--max-memory <size>',

@@ -2,27 +2,33 @@
  * The certificates that the command line trusts, and its message for an untrusted one. The message says what to do,
  * unlike OpenSSL's "self-signed certificate in certificate chain".
  */
-import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { fileProblem } from '../errors/index.ts';
+import { shownName } from '../errors/index.ts';
 import { UsageError } from './exit-codes.ts';
 
-/** The certificates in a PEM file. Only these are trusted. @throws UsageError */
-export async function readCaFile(file: string): Promise<string> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw new UsageError(`cannot read the CA file ${file}: ${fileProblem(error)}`);
+/** The certificates in a PEM file, which the option or variable `from` named. Only these are trusted. @throws UsageError */
+export async function readCaFile(file: string, from: string, signal?: AbortSignal): Promise<string> {
+  const [{ X509Certificate }, { readUserFile }] = await Promise.all([
+    import('node:crypto'),
+    import('../config/user-file.ts'),
+  ]);
+  const name = shownName(file);
+  const bytes = await readUserFile(file, { signal }).catch((error: Error) => {
+    throw new UsageError(`${from}: cannot read ${name}: ${error.message}`);
   });
-  const { X509Certificate } = await import('node:crypto');
+  const text = bytes.toString();
   const certificates = text.match(/-----BEGIN CERTIFICATE-----[\s\S]*?-----END CERTIFICATE-----/g) ?? [];
   if (certificates.length === 0) {
-    throw new UsageError(`${file} has no certificate: expected PEM, which begins with -----BEGIN CERTIFICATE-----`);
+    throw new UsageError(
+      `${from}: ${name} has no certificate: expected PEM, which begins with -----BEGIN CERTIFICATE-----`,
+    );
   }
   for (const certificate of certificates) {
     try {
       new X509Certificate(certificate);
     } catch (error) {
-      throw new UsageError(`${file} has a certificate that cannot be read: ${(error as Error).message}`);
+      throw new UsageError(`${from}: ${name} has a certificate that cannot be read: ${(error as Error).message}`);
     }
   }
   return text;

@@ -182,16 +182,18 @@ function normalizeBase(url: string): string {
   try {
     parsed = new URL(url);
   } catch (cause) {
-    throw new TypeError(`invalid url ${url}: it should look like http://127.0.0.1:8080`, { cause });
+    throw new TypeError(`invalid url ${JSON.stringify(url)}: it should look like http://127.0.0.1:8080`, { cause });
   }
   if (parsed.protocol !== 'http:' && parsed.protocol !== 'https:') {
-    throw new TypeError(`invalid url ${url}: it should begin with http:// or https://`);
+    throw new TypeError(`invalid url ${JSON.stringify(url)}: it should begin with http:// or https://`);
   }
   if (parsed.username !== '' || parsed.password !== '') {
     throw new TypeError('invalid url: pass the token in the token option, not in the url');
   }
   if (parsed.search !== '' || parsed.hash !== '') {
-    throw new TypeError(`invalid url ${url}: expected the address of the server, without a query or fragment`);
+    throw new TypeError(
+      `invalid url ${JSON.stringify(url)}: expected the address of the server, without a query or fragment`,
+    );
   }
   const path = parsed.pathname.replace(/\/+$/, '');
   return parsed.origin + (path.endsWith(BASE) ? path : path + BASE);

@@ -2,9 +2,8 @@
  * Converts a file, a text or an object to a {@link Config}: parsed, checked against the schema, with defaults. Every
  * failure is one CONFIG_INVALID that names the file, the lines and the keys (contract 84).
  */
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { createError, fileProblem, isStreamFSError } from '../errors/index.ts';
+import { createError, isStreamFSError, shownName } from '../errors/index.ts';
 import { withoutAgfsOnly } from './agfs-only.ts';
 import { tokensOf } from './auth-schema.ts';
 import { defaultConfig } from './default-config.ts';
@@ -18,20 +17,26 @@ import type { Problem } from './problem.ts';
 import { configError, firstOf, formatProblems, problemsOf, type Source, whereText } from './problems.ts';
 import { type ConfigInput, schema } from './schema.ts';
 import type { Config, LinksConfig, MountConfig, TlsConfig } from './types.ts';
+import { readUserFile } from './user-file.ts';
 
-/** Reads a configuration file, YAML or TOML. `own`: names of plugins in addition to the built-in ones. */
-export async function loadConfig(file: string, own: readonly string[] = []): Promise<Config> {
+/**
+ * Reads a configuration file, YAML or TOML. `own`: names of plugins in addition to the built-in ones. An error about the
+ * file as a whole has only the file in its details.
+ */
+export async function loadConfig(file: string, own: readonly string[] = [], signal?: AbortSignal): Promise<Config> {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(file);
+    bytes = await readUserFile(file, { signal });
   } catch (error) {
-    throw createError('CONFIG_INVALID', { reason: `cannot read ${file}: ${fileProblem(error)}` }, { file });
+    signal?.throwIfAborted();
+    const reason = `cannot read ${shownName(file)}: ${(error as Error).message}`;
+    throw createError('CONFIG_INVALID', { reason }, { file });
   }
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw createError('CONFIG_INVALID', { reason: `${file}: expected text in UTF-8` }, { file });
+    throw createError('CONFIG_INVALID', { reason: `${shownName(file)}: expected text in UTF-8` }, { file });
   }
   return parseConfig(text, file, own);
 }

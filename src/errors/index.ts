@@ -1,5 +1,5 @@
 export { createError, isStreamFSError, prefixed, StreamFSError } from './error.ts';
-export { fileProblem } from './file-problem.ts';
+export { fileProblem, shownName } from './file-problem.ts';
 export { LimitCounters } from './limit-counters.ts';
 export { LIMITS, type LimitName, limitReached } from './limits.ts';
 export { hint } from './suggest.ts';

@@ -49,7 +49,7 @@ describe('arguments', () => {
     [['ls', '--url', 'http://127.0.0.1:8080/#a'], /without a query or fragment/],
     [
       ['ls', '--token-file', '/nonexistent/token'],
-      /cannot read the token file \/nonexistent\/token: the file does not exist/,
+      /--token-file: cannot read \/nonexistent\/token: the file does not exist/,
     ],
   ])('%j is a usage error that says why', async (argv, message) => {
     const run = cli(argv, { input: '' });

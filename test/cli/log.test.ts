@@ -204,10 +204,10 @@ describe('log check', () => {
     expect(none.err).toMatch('it has no file FORMAT, so it is not a log');
     const absent = await log('check', join(root, 'nowhere'));
     expect(absent.code).toBe(EXIT.notFound.code);
-    expect(absent.err).toMatch(`cannot read the log in ${root}/nowhere: ENOENT`);
+    expect(absent.err).toMatch(`cannot read the log in ${root}/nowhere: the directory does not exist`);
     const file = await log('check', join(directory, 'FORMAT'));
     expect(file.code).toBe(EXIT.refused.code);
-    expect(file.err).toMatch('ENOTDIR');
+    expect(file.err).toMatch('it is not a directory');
   });
 
   it('fails where a file cannot be read', async () => {

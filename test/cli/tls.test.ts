@@ -85,7 +85,7 @@ describe('--ca-file', () => {
     [
       '/nonexistent/ca.pem',
       () => '/nonexistent/ca.pem',
-      'cannot read the CA file /nonexistent/ca.pem: the file does not exist',
+      '--ca-file: cannot read /nonexistent/ca.pem: the file does not exist',
     ],
     ['a file without certificates', () => authority.issue().keyFile, 'has no certificate: expected PEM'],
     [

@@ -9,7 +9,8 @@ export async function kick(
   { node }: { node?: string | undefined },
 ): Promise<number> {
   const wrong = ids.find((id) => !/^\d{1,15}$/.test(id));
-  if (wrong !== undefined) throw new UsageError(`${wrong} is not the id of a reader: see streamfs readers`);
+  if (wrong !== undefined)
+    throw new UsageError(`${JSON.stringify(wrong)} is not the id of a reader: see streamfs readers`);
   const client = await context.client();
   return await eachPath(context, ids, (id) => client.kick(Number(id), { node }));
 }

@@ -1,4 +1,4 @@
-import { isStreamFSError } from '../../errors/index.ts';
+import { fileProblem, isStreamFSError, shownName } from '../../errors/index.ts';
 import {
   checkLog,
   type DumpedRecord,
@@ -121,6 +121,11 @@ const EXITS: Readonly<Record<string, keyof typeof EXIT>> = {
   EPERM: 'refused',
 };
 
+const DIRECTORY_PROBLEMS: Readonly<Record<string, string>> = {
+  ENOENT: 'the directory does not exist',
+  ENOTDIR: 'it is not a directory',
+};
+
 function asExit(error: unknown, directory: string): unknown {
   if (isStreamFSError(error, 'DISK_LOCKED')) {
     const hint = `stop it first; if this is a copy of a running server's directory, remove its file LOCK`;
@@ -129,5 +134,15 @@ function asExit(error: unknown, directory: string): unknown {
   if (isStreamFSError(error, 'DISK_FORMAT')) return new ExitError('refused', error.message, { cause: error });
   if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return error;
   const exit = EXITS[String(error.code)] ?? 'failed';
-  return new ExitError(exit, `cannot read the log in ${directory}: ${error.message}`, { cause: error });
+  const reason = `cannot read the log in ${shownName(directory)}: ${problemOf(error as NodeJS.ErrnoException, directory)}`;
+  return new ExitError(exit, reason, { cause: error });
+}
+
+/** The log has many files: the error may be about any of them. */
+function problemOf(error: NodeJS.ErrnoException, directory: string): string {
+  const { code = '', message, path } = error;
+  if (path === undefined) return message;
+  return path === directory
+    ? (DIRECTORY_PROBLEMS[code] ?? fileProblem(error))
+    : `${shownName(path)}: ${fileProblem(error)}`;
 }

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { App } from '../../app/index.ts';
 import type { LogFormat } from '../../config/index.ts';
+import { isStreamFSError } from '../../errors/index.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT, exitCodeOf, UsageError } from '../exit-codes.ts';
 import { invocation } from '../invocation.ts';
@@ -23,7 +24,8 @@ export async function serve(context: CommandContext, options: Options): Promise<
     return EXIT.ok.code;
   }
   if (context.global.json) throw new UsageError('serve has no --json: use --log-format json for a log in JSON');
-  const configFile = options.config ?? (context.io.env.STREAMFS_CONFIG || (await presentConfig()));
+  const { STREAMFS_CONFIG } = context.io.env;
+  const configFile = options.config ?? (STREAMFS_CONFIG || (await presentConfig()));
   // SIGHUP ends a process without a handler for it, so the handler is installed before startup.
   let app: App | undefined;
   let hungUp = false;
@@ -46,13 +48,24 @@ export async function serve(context: CommandContext, options: Options): Promise<
     await aborted(context.signal);
   } catch (error) {
     // The process that started this one may have closed its output: the server continues without printing.
-    if (exitCodeOf(error) !== EXIT.brokenPipe.code) throw error;
+    if (exitCodeOf(error) !== EXIT.brokenPipe.code) {
+      const from = options.config === undefined ? STREAMFS_CONFIG && 'STREAMFS_CONFIG' : '--config';
+      throw from ? withSource(error, from) : error;
+    }
     await aborted(context.signal);
   } finally {
     process.off('SIGHUP', onHangUp);
     await app?.shutdown();
   }
   return EXIT.ok.code;
+}
+
+/** An error about the configuration file as a whole, such as its absence, says which option or variable named it. */
+function withSource(error: unknown, from: string): unknown {
+  if (!isStreamFSError(error, 'CONFIG_INVALID')) return error;
+  const { file, line, key } = error.details;
+  const isAboutFile = file !== undefined && line === undefined && key === undefined;
+  return isAboutFile ? new UsageError(`${from}: ${error.message}`, { cause: error }) : error;
 }
 
 /** Handles SIGHUP. Without a configuration file it only logs a warning. */

@@ -1,7 +1,7 @@
 /** Installs a completion script where the shell looks for it. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { fileProblem } from '../../errors/index.ts';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { fileProblem, shownName } from '../../errors/index.ts';
 import { makeDirectory } from '../../persist/make-directory.ts';
 import { UsageError } from '../exit-codes.ts';
 import { SCRIPTS, SHELLS, type Shell } from './scripts.ts';
@@ -27,10 +27,17 @@ export async function install(shell: Shell, env: NodeJS.ProcessEnv): Promise<{ f
   if (home === undefined || home === '') {
     throw new UsageError(`$HOME is not set: write the output of streamfs completion ${shell} to a file yourself`);
   }
+  const variables = VARIABLES[shell].filter((name) => env[name]);
+  const relative = variables.find((name) => !isAbsolute(env[name]!));
+  if (relative !== undefined) {
+    throw new UsageError(
+      `$${relative} is ${JSON.stringify(env[relative])}: expected an absolute path, such as /home/me`,
+    );
+  }
   const { file, next } = PLACES[shell](home, env);
   const present = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
-    throw new UsageError(`cannot read ${file}: ${fileProblem(error)}`);
+    throw new UsageError(`cannot read ${shownName(file)}: ${fileProblem(error)}`);
   });
   if (present !== undefined && !present.includes(SCRIPT_HEADER)) {
     throw new UsageError(`${file} exists and is not a completion of streamfs: move it away first`);
@@ -39,10 +46,22 @@ export async function install(shell: Shell, env: NodeJS.ProcessEnv): Promise<{ f
     await makeDirectory(dirname(file), DIRECTORY_MODE);
     await writeFile(file, SCRIPTS[shell]);
   } catch (error) {
-    throw new UsageError(`cannot write ${file}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    throw new UsageError(`cannot write ${shownName(file)}: ${writeProblem(error)}`);
   }
   return { file, next };
 }
+
+function writeProblem(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' ? 'its directory cannot be created' : fileProblem(error);
+}
+
+/** The variables that decide where, of each shell. */
+const VARIABLES: Readonly<Record<Shell, readonly string[]>> = {
+  bash: ['HOME', 'XDG_DATA_HOME'],
+  zsh: ['HOME', 'ZDOTDIR'],
+  fish: ['HOME', 'XDG_CONFIG_HOME'],
+};
 
 const NEW_SHELL = 'Open a new shell to use it.';
 

@@ -18,5 +18,5 @@ interface SyntaxProblem {
 export type ParseResult = { document: Document } | { problems: SyntaxProblem[] };
 
 export function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

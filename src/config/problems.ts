@@ -128,7 +128,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 function shown(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object' && value !== null && !(value instanceof Date)) return 'a mapping';
+  if (typeof value === 'object' && value !== null) return 'a mapping';
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

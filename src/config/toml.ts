@@ -5,12 +5,12 @@
  * toml-eslint-parser reports positions, and was tried instead: a key `__proto__` in a text changed Object.prototype,
  * integers beyond 2^53 were changed without an error, and a text of 2,000 mounts took 5.2 s instead of 0.7 s.
  */
-import { parse, TomlError } from 'smol-toml';
+import { parse, TomlDate, TomlError } from 'smol-toml';
 import type { KeyPath, ParseResult } from './document.ts';
 
 export function parseTomlDocument(text: string): ParseResult {
   try {
-    const value: unknown = parse(text);
+    const value = withoutDates(parse(text));
     const lines = new LineScan(text).lines();
     return { document: { value, lineOf: (path) => nearest(lines, path) } };
   } catch (error) {
@@ -18,6 +18,18 @@ export function parseTomlDocument(text: string): ParseResult {
     const reason = error.message.split('\n', 1)[0]!.replace(/^Invalid TOML document: /, '');
     return { problems: [{ line: error.line, text: `invalid TOML: ${reason}` }] };
   }
+}
+
+/**
+ * No key takes a date. As an object without keys it would count as an empty table, so it becomes its text, which is
+ * refused where a text is wrong.
+ */
+function withoutDates(value: unknown): unknown {
+  if (value instanceof TomlDate) return value.toISOString();
+  if (Array.isArray(value)) return value.map(withoutDates);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([key, inner]) => [key, withoutDates(inner)] as const);
+  return Object.fromEntries(entries);
 }
 
 /** Finds the line of every table, key and item of a valid text, by its path. */

@@ -351,6 +351,16 @@ plugins:
     ]);
   });
 
+  it('refuses a TOML date where a table or another value belongs, instead of taking it for an empty table', () => {
+    expect(refusal('server = 1979-05-27\n', 'c.toml')).toEqual([
+      'c.toml:1: server: must be a mapping, not "1979-05-27"',
+    ]);
+    expect(refusal('[server]\nlimits = 1979-05-27\nui = 07:32:00\n', 'c.toml')).toEqual([
+      'c.toml:2: server.limits: must be a mapping, not "1979-05-27"',
+      expect.stringMatching(/^c\.toml:3: server\.ui: must be true or false, not "07:32:00/),
+    ]);
+  });
+
   it('name the line in TOML too, also of tables in an array and of inline tables', () => {
     const text = `title = """
 [server]

@@ -402,6 +402,7 @@ function count(config: PluginConfig, key: string): number {
 }
 
 function persistence(config: PluginConfig, given: PluginConfig): PersistSettings | undefined {
+  requireContent(given, 'persist', 'a directory, or leave persist out to keep the streams in memory only');
   const directory = textValue(config, 'persist') ?? '';
   const sync = parseSyncPolicy('persist_sync', config.persist_sync);
   const retention = size(config, 'persist_retention', '10GB');
@@ -421,6 +422,11 @@ function persistence(config: PluginConfig, given: PluginConfig): PersistSettings
   return undefined;
 }
 
+/** An empty text is usually an unset variable of a script, and must not turn durability off. */
+function requireContent(given: PluginConfig, name: string, expected: string): void {
+  if (given[name] === '') throw invalid(`${name} is empty: give ${expected}`);
+}
+
 /** Whether a parameter differs from its default, which is compared in the notation of the configuration. */
 function isChanged(given: PluginConfig, name: string): boolean {
   return given[name] !== undefined && String(given[name]) !== DEFAULTS[name];
@@ -432,6 +438,7 @@ const LOG_NAME = /^[\w./-]{1,64}$/;
 
 /** No error text contains the address, because it may include a password. */
 function sharedLog(config: PluginConfig, given: PluginConfig): LogSettings | undefined {
+  requireContent(given, 'log', 'the address of a log, or leave log out to keep the streams on this server only');
   const address = textValue(config, 'log') ?? '';
   const prefix = logName(config, 'log_prefix');
   const node = logName(config, 'log_node');

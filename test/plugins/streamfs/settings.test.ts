@@ -71,6 +71,8 @@ describe('configuration', () => {
     [{ auto_create: 'yes' }, 'auto_create must be true or false'],
     [{ block_timeout: [] }, "block_timeout must be a duration (e.g., '500ms', '5s') or a number of seconds"],
     [{ persist_max_age: '12h' }, 'persist_max_age requires persist: set persist to a directory for the streams'],
+    [{ persist: '' }, 'persist is empty: give a directory, or leave persist out to keep the streams in memory only'],
+    [{ log: '' }, 'log is empty: give the address of a log, or leave log out to keep the streams on this server only'],
     [
       { persist: '/somewhere', persist_total: '100MB' },
       'persist_total must be at least 128.0MB, since journals use a part of it; got 100.0MB',

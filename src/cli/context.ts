@@ -106,13 +106,13 @@ export class CommandContext {
       import('../client/index.ts'),
       import('./node-fetch.ts'),
     ]);
-    const given = this.#given('--url', this.global.url, 'STREAMFS_URL');
+    const given = firstGiven({ '--url': this.global.url, STREAMFS_URL: this.io.env.STREAMFS_URL });
     const url = given?.value ?? DEFAULT_URL;
     if (URL.canParse(url) && new URL(url).username + new URL(url).password !== '') {
       throw new UsageError(`${given?.from}: the address must not hold credentials: set STREAMFS_TOKEN or --token-file`);
     }
     const token = await this.#token();
-    const caFile = this.#given('--ca-file', this.global.caFile, 'STREAMFS_CA_FILE');
+    const caFile = firstGiven({ '--ca-file': this.global.caFile, STREAMFS_CA_FILE: this.io.env.STREAMFS_CA_FILE });
     const fetch = createNodeFetch(caFile && (await readCaFile(caFile.value, caFile.from, this.signal)));
     this.#close = () => fetch.close();
     try {
@@ -124,13 +124,6 @@ export class CommandContext {
       }
       throw error;
     }
-  }
-
-  /** The value of an option or, without it, of a variable, and which of them gave it. An empty variable counts as unset. */
-  #given(option: string, value: string | undefined, variable: string): { value: string; from: string } | undefined {
-    if (value !== undefined) return { value, from: option };
-    const ofVariable = this.io.env[variable];
-    return ofVariable ? { value: ofVariable, from: variable } : undefined;
   }
 
   /** The source of the token, for messages; undefined if there is none. */
@@ -164,4 +157,14 @@ export class CommandContext {
   close(): void {
     this.#close?.();
   }
+}
+
+/** The first value given by an option or, without it, by a variable, and its source. An empty variable counts as unset. */
+function firstGiven(
+  sources: Readonly<Record<string, string | undefined>>,
+): { value: string; from: string } | undefined {
+  for (const [from, value] of Object.entries(sources)) {
+    if (value !== undefined && (value !== '' || from.startsWith('--'))) return { value, from };
+  }
+  return undefined;
 }

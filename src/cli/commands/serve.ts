@@ -24,8 +24,8 @@ export async function serve(context: CommandContext, options: Options): Promise<
     return EXIT.ok.code;
   }
   if (context.global.json) throw new UsageError('serve has no --json: use --log-format json for a log in JSON');
-  const { STREAMFS_CONFIG } = context.io.env;
-  const configFile = options.config ?? (STREAMFS_CONFIG || (await presentConfig()));
+  const ofVariable = context.io.env.STREAMFS_CONFIG;
+  const configFile = options.config ?? (ofVariable || (await presentConfig()));
   // SIGHUP ends a process without a handler for it, so the handler is installed before startup.
   let app: App | undefined;
   let hungUp = false;
@@ -49,7 +49,7 @@ export async function serve(context: CommandContext, options: Options): Promise<
   } catch (error) {
     // The process that started this one may have closed its output: the server continues without printing.
     if (exitCodeOf(error) !== EXIT.brokenPipe.code) {
-      const from = options.config === undefined ? STREAMFS_CONFIG && 'STREAMFS_CONFIG' : '--config';
+      const from = options.config === undefined ? ofVariable && 'STREAMFS_CONFIG' : '--config';
       throw from ? withSource(error, from) : error;
     }
     await aborted(context.signal);

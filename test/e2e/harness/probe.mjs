@@ -76,6 +76,10 @@ const COMMANDS = {
     delay.reset();
     return answer;
   },
+  /** Answers after some turns of the event loop: connections that were closed before the question are gone then. */
+  async turn() {
+    for (let n = 0; n < 3; n++) await new Promise((resolve) => setImmediate(resolve));
+  },
   /** Blocks the event loop for this many milliseconds. */
   block(milliseconds) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);

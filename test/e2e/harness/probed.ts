@@ -21,7 +21,7 @@ const PROBE = [
 /** How long released objects may take to disappear. */
 const GONE = 20_000;
 
-/** Successive samples, some milliseconds apart, that must be equal. */
+/** Successive samples, some turns of the server's event loop apart, that must be equal. */
 const QUIET = 5;
 
 /** Memory that may differ without a leak: newly compiled code, pools that are kept. */
@@ -98,11 +98,15 @@ export class ProbedServer extends ServerProcess {
     return this.process.ask('shift', milliseconds);
   }
 
-  /** The number of its descriptors once closing connections are gone: when it is stable for a while. */
+  /**
+   * The number of its descriptors once closing connections are gone: when it is stable over some turns of its event loop.
+   * Time would not do: on a busy machine the server may get none of it.
+   */
   async quietDescriptors(): Promise<number> {
     let count = -1;
     let same = 0;
-    await waitFor('the number of descriptors to stay as it is', () => {
+    await waitFor('the number of descriptors to stay as it is', async () => {
+      await this.process.ask('turn');
       const now = descriptorsOf(this.process.pid);
       same = now === count ? same + 1 : 0;
       count = now;

@@ -203,6 +203,11 @@ export class CursorReader implements Reader, LaggingReader {
     return Math.max(0, this.stream.writtenEnd - this.position);
   }
 
+  /** Bytes between the cursor and the end of the stream that readers may receive now. */
+  get unread(): number {
+    return Math.max(0, this.stream.endOffset - this.position);
+  }
+
   /** Bytes that the reader may lag: `maxLag` once it has caught up, and everything that is kept until then. */
   get allowedLag(): number {
     if (this.readsHistory) return Number.POSITIVE_INFINITY;

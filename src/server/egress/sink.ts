@@ -228,7 +228,7 @@ export class Sink implements LiveRead, Ticking {
       const { encoding, stream } = this.shared;
       if (encoding.body !== undefined) {
         const record = this.reader.borrowRun(usualRun(encoding, this.reader.nextOffset), false);
-        if (record?.type !== 'run' || record.length === this.reader.lag || this.sendableLength(record) > 0)
+        if (record?.type !== 'run' || record.length === this.reader.unread || this.sendableLength(record) > 0)
           return record;
         // A unit that must not be divided is longer than the usual run.
         return this.reader.borrowRun(longestRun(encoding, record.offset, stream), false);
@@ -268,8 +268,9 @@ export class Sink implements LiveRead, Ticking {
       this.finish('timeout');
       return;
     }
-    // Queued bytes are not silence, and after the response has ended nothing would watch the socket.
-    if (this.reader.lag > this.heldBack || this.socket.writableLength > 0) {
+    // Queued bytes are not silence, and after the response has ended nothing would watch the socket. Bytes that a log has
+    // not saved yet are silence.
+    if (this.reader.unread > this.heldBack || this.socket.writableLength > 0) {
       this.recheckMs = Math.min(MAX_RECHECK_MS, this.recheckMs * 2);
       this.ticker = Ticker.of(Math.max(this.period, this.recheckMs));
       this.ticker.add(this);

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { MemoryBudget, MIN_BUDGET } from '../../../src/core/index.ts';
-import { RingStream } from '../../../src/core/internal.ts';
+import { RingStream, type StreamLog } from '../../../src/core/internal.ts';
 import { joinFanout } from '../../../src/server/egress/fanout.ts';
 import { Sink, type SinkOptions } from '../../../src/server/egress/sink.ts';
 import { chunkedTransfer, closeTransfer, type Transfer } from '../../../src/server/egress/transfer.ts';
@@ -289,6 +289,20 @@ describe('sending a stream to sockets', () => {
     // A heartbeat: a chunk of sixteen bytes that begins with the frame's type.
     const got = (await collect(far)).toString('latin1');
     expect(got.split('10\r\n\u0005\0\0\0')).toHaveLength(1 + 3);
+  });
+
+  it('a read says that it is there, and ends with its timeout, while a log does not save what was written', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const stream = new RingStream({ retention: 1024, maxLag: 1024 });
+    const stalled: Partial<StreamLog> = { readable: 0, saved: 0, isEndReadable: false };
+    stream.attachLog({ ...stalled, requireRoom: () => undefined, changed: () => undefined } as StreamLog);
+    const { near, far } = await connection();
+    const { done } = sink(stream, near, { frames: true, timeout: 40, heartbeat: 10 });
+    stream.append(Buffer.from('not saved yet'));
+    vi.advanceTimersByTime(40);
+    expect(done).toHaveBeenCalledWith('timeout');
+    expect((await collect(far)).toString('latin1').split('10\r\n\u0005\0\0\0')).toHaveLength(1 + 3);
   });
 
   it('a read with a timeout does not end while bytes wait for its peer, and is not looked at all the time', async () => {

@@ -311,10 +311,13 @@ class HttpServer implements StreamFSServer {
         this.#logReads();
         this.#limits.start();
         this.#context.metrics.start();
-        this.#preparing = setTimeout(
-          () => void prepareDigest().catch(() => undefined),
-          DIGEST_PRELOAD_DELAY_MS,
-        ).unref();
+        this.#preparing = setTimeout(() => {
+          try {
+            prepareDigest();
+          } catch {
+            // The first request for a checksum tries again.
+          }
+        }, DIGEST_PRELOAD_DELAY_MS).unref();
         const address = this.http.address() as AddressInfo;
         resolve({ host: address.address, port: address.port });
       });

@@ -4,9 +4,11 @@ import { connect, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { StreamFSClient } from '../../src/client/index.ts';
 import { waitFor } from '../harness/wait.ts';
+import { connectTo } from '../harness/wire.ts';
 import { curl } from './harness/curl.ts';
 import { MB } from './harness/memory.ts';
 import { pattern } from './harness/pattern.ts';
+import { probed } from './harness/probed.ts';
 import { type ServerProcess, server } from './harness/server.ts';
 
 interface Stats {
@@ -127,6 +129,19 @@ describe('descriptors that run out', () => {
     const { limits } = await statsOf(at);
     expect(limits.connections).toBeGreaterThanOrEqual(54);
     await waitFor('nothing to be left', async () => (await statsOf(at)).connections <= 3);
+  });
+
+  it('do not disable checksums for good, if one is asked for while there are none', async () => {
+    const at = await probed({ under: ['prlimit', '--nofile=160'] });
+    const wire = await connectTo(at.port);
+    await at.put('/memfs/file', 'x');
+    await at.process.ask('takeDescriptors');
+    const body = JSON.stringify({ path: '/memfs/file', algorithm: 'xxh3' });
+    wire.send(`POST /api/v1/digest HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    // 200 if the server has had enough time since its start to prepare for it.
+    await wire.head();
+    await at.process.ask('giveDescriptors');
+    expect((await at.json('POST', '/digest', { path: '/memfs/file', algorithm: 'xxh3' })).status).toBe(200);
   });
 
   it('without a limit of connections: those beyond are closed, the rest continues, nothing spins, and all is well again', async () => {

@@ -1,5 +1,6 @@
 /** Checksums of files, computed on the server so that clients need not download the content. */
 
+import { createRequire } from 'node:module';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createError, isStreamFSError, prefixed } from '../../errors/index.ts';
 import { jsonOf } from '../http/json-body.ts';
@@ -12,24 +13,30 @@ import { field } from './parameters.ts';
 /** Bytes hashed before yielding to the event loop: content in memory would otherwise be hashed in a single turn. */
 const BYTES_PER_TURN = 1024 * 1024;
 
-/** Imported on first use, or shortly after startup, so that the import does not delay startup. */
-const load = {
-  md5: async () => (await import('hash-wasm/dist/md5.umd.min.js')).default,
-  xxh3: async () => (await import('hash-wasm/dist/xxhash128.umd.min.js')).default,
-};
+const require = createRequire(import.meta.url);
+
+type Library = typeof import('hash-wasm');
 
 /**
- * Imports the hash modules. Call it while file descriptors are available: Node caches a failed import for the life of
- * the process, so a server that once ran out of descriptors could never compute a checksum again.
+ * Loaded on first use, or shortly after startup, so that startup is not delayed. Not by `import`: Node caches a failed
+ * import for the life of the process, so a server that lacked a file descriptor once could never compute a checksum.
+ * The library has a file for each algorithm; the whole of it is ten times as large.
  */
-export async function prepareDigest(): Promise<void> {
-  await Promise.all([load.md5(), load.xxh3()]);
+const load = {
+  md5: () => require('hash-wasm/dist/md5.umd.min.js') as Pick<Library, 'createMD5'>,
+  xxh3: () => require('hash-wasm/dist/xxhash128.umd.min.js') as Pick<Library, 'createXXHash128'>,
+};
+
+/** Loads the hash modules while file descriptors are available. */
+export function prepareDigest(): void {
+  load.md5();
+  load.xxh3();
 }
 
 const ALGORITHMS = {
-  md5: { create: async () => (await load.md5()).createMD5(), shown: (digest: string) => digest },
+  md5: { create: () => load.md5().createMD5(), shown: (digest: string) => digest },
   // AGFS returns the low half of the 128-bit hash; the digest is written high half first.
-  xxh3: { create: async () => (await load.xxh3()).createXXHash128(), shown: (digest: string) => digest.slice(16) },
+  xxh3: { create: () => load.xxh3().createXXHash128(), shown: (digest: string) => digest.slice(16) },
 } as const;
 
 export const digest: Route = {

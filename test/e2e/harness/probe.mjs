@@ -2,6 +2,7 @@
  * Loaded into a server before its own code (`node --expose-gc --import`), to inspect it and to inject faults: answers over the
  * IPC channel, so that it uses no connection and no route of the server.
  */
+import { closeSync, openSync } from 'node:fs';
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -52,6 +53,8 @@ const systemNow = Date.now;
 let shifted = 0;
 Date.now = () => systemNow() + shifted;
 
+const taken = [];
+
 const COMMANDS = {
   /** What is alive after a full collection: objects of the counted kinds, and bytes. */
   async level() {
@@ -75,6 +78,17 @@ const COMMANDS = {
     const answer = { heapUsed, external, arrayBuffers, p99: delay.percentile(99) / 1e6, max: delay.max / 1e6 };
     delay.reset();
     return answer;
+  },
+  /** Opens files until the process has no descriptor left. */
+  takeDescriptors() {
+    try {
+      for (;;) taken.push(openSync('/dev/null'));
+    } catch {
+      return taken.length;
+    }
+  },
+  giveDescriptors() {
+    for (const descriptor of taken.splice(0)) closeSync(descriptor);
   },
   /** Answers after some turns of the event loop: connections that were closed before the question are gone then. */
   async turn() {

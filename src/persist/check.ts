@@ -10,7 +10,9 @@ import { codeOf, type Disk, openIfExists, readExactly } from './disk.ts';
 import type { KnownStream } from './known-stream.ts';
 import {
   DATA_DIRECTORY,
+  isOfLog,
   JOURNAL_DIRECTORY,
+  journalOf,
   journalPath,
   readFormat,
   STATE_FILE,
@@ -23,17 +25,23 @@ import { isKnownSegment, type LogDamage, LogUnusableError, type Recovery, recove
 import { blockAt, segmentPieces } from './segment-blocks.ts';
 import { type Extent, endPlace, type Segment } from './update.ts';
 
+/** Names of files in a report. */
+const MAX_NAMES = 10;
+
 export interface LogReport {
   /** The log was closed cleanly. Otherwise its process was killed, or is still running. */
   isClean: boolean;
   streams: { count: number; ended: number };
-  /** Bytes of streams that are readable, and bytes lost to damage. */
+  /** Bytes of streams that are readable, and bytes lost to damage, including those that the next startup drops. */
   bytes: { retained: number; lost: number };
   files: {
     journals: { count: number; bytes: number };
     segments: { count: number; bytes: number };
-    /** Segments that no stream refers to, which the next startup removes, and damaged journals that were set aside. */
-    leftovers: { count: number; bytes: number };
+    /**
+     * Segments that no stream refers to, which the next startup removes, damaged journals that were set aside, and
+     * files that are not part of a log; with the names of some of them.
+     */
+    leftovers: { count: number; bytes: number; names: string[] };
   };
   /** When the state file was written, and its size; undefined before the first checkpoint. */
   checkpoint: { time: Date; bytes: number } | undefined;
@@ -62,45 +70,61 @@ export async function openToRead(directory: string): Promise<OpenedLog> {
   const owner = await lockOwner(directory);
   if (owner !== undefined) throw createError('DISK_LOCKED', { directory, owner });
   const salt = await readFormat(disk);
-  if (salt === undefined)
-    throw createError('DISK_FORMAT', { directory, reason: 'it has no file FORMAT, so it is not a log' });
-  return { disk, salt };
+  if (salt !== undefined) return { disk, salt };
+  const isLog = (await disk.list('')).some((name) => name === STATE_FILE || name === JOURNAL_DIRECTORY);
+  const reason = isLog
+    ? 'its file FORMAT is missing, and without it no record can be verified: restore it from a backup'
+    : 'it has no file FORMAT, so it is not a log';
+  throw createError('DISK_FORMAT', { directory, reason });
 }
 
 /** @throws DISK_FORMAT for records of a newer version; errors of the disk */
 export async function checkLog({ disk, salt }: OpenedLog): Promise<LogReport> {
-  let recovery: Pick<Recovery, 'streams' | 'journals' | 'cutBytes' | 'damages' | 'missing' | 'isClean'>;
-  let hasLostRecords = false;
-  try {
-    const found = await recoverKnown({ disk, salt });
-    ({ hasLostRecords } = found);
-    recovery = found;
-  } catch (error) {
-    if (!(error instanceof LogUnusableError)) throw error;
-    const damages = [error.damage];
-    recovery = { streams: new Map(), journals: [], cutBytes: 0, damages, missing: [], isClean: false };
-  }
-  const { cutBytes, damages, isClean, streams } = recovery;
+  const { cutBytes, damages, isClean, missingBytes, streams } = await recoverAndReport({ disk, salt });
   const report: LogReport = {
     isClean,
     streams: { count: streams.size, ended: [...streams.values()].filter(({ end }) => end !== undefined).length },
-    bytes: { retained: 0, lost: 0 },
+    bytes: { retained: 0, lost: missingBytes },
     files: {
-      journals: await sizesOf(disk, JOURNAL_DIRECTORY, (name) => name.endsWith('.log')),
-      segments: await sizesOf(disk, DATA_DIRECTORY, (name) => segmentOf(name) !== undefined),
-      leftovers: await sizesOf(disk, JOURNAL_DIRECTORY, (name) => !name.endsWith('.log')),
+      journals: sizeOf(await filesIn(disk, JOURNAL_DIRECTORY, isJournal)),
+      segments: sizeOf(await filesIn(disk, DATA_DIRECTORY, (name) => segmentOf(name) !== undefined)),
+      leftovers: { count: 0, bytes: 0, names: [] },
     },
     checkpoint: await checkpointOf(disk),
     cutBytes,
-    damages: [...damages, ...recovery.missing.map(droppedByStart)],
+    damages,
   };
-  if (hasLostRecords) report.damages.push(...(await lostRecords(disk, recovery)));
   const check = new StreamCheck(disk, salt, report);
   for (const known of streams.values()) await check.stream(known);
-  const strays = await sizesOf(disk, DATA_DIRECTORY, (name) => !isKnownSegment(streams, name));
-  report.files.leftovers.count += strays.count;
-  report.files.leftovers.bytes += strays.bytes;
+  const leftovers = [
+    ...(await filesIn(disk, '', (name) => !isOfLog(name))),
+    ...(await filesIn(disk, JOURNAL_DIRECTORY, (name) => !isJournal(name))),
+    ...(await filesIn(disk, DATA_DIRECTORY, (name) => !isKnownSegment(streams, name))),
+  ];
+  const names = leftovers.slice(0, MAX_NAMES).map(({ path }) => path);
+  report.files.leftovers = { ...sizeOf(leftovers), names };
   return report;
+}
+
+/** What a startup would recover, and all damage that it would find. */
+export interface ReportedRecovery
+  extends Pick<Recovery, 'streams' | 'cutBytes' | 'damages' | 'missingBytes' | 'isClean'> {}
+
+/**
+ * Performs the recovery of a startup. A log that a startup would refuse has no streams, and the reason is a damage.
+ *
+ * @throws DISK_FORMAT for records of a newer version; errors of the disk
+ */
+export async function recoverAndReport({ disk, salt }: OpenedLog): Promise<ReportedRecovery> {
+  try {
+    const found = await recoverKnown({ disk, salt });
+    const damages = [...found.damages, ...found.missing.map(droppedByStart)];
+    if (found.hasLostRecords) damages.push(...(await lostRecords(disk, found)));
+    return { ...found, damages };
+  } catch (error) {
+    if (!(error instanceof LogUnusableError)) throw error;
+    return { streams: new Map(), cutBytes: 0, damages: [error.damage], missingBytes: 0, isClean: false };
+  }
 }
 
 /**
@@ -108,7 +132,7 @@ export async function checkLog({ disk, salt }: OpenedLog): Promise<LogReport> {
  *
  * @throws LogUnusableError; DISK_FORMAT for records of a newer version
  */
-export async function recoverKnown({ disk, salt }: OpenedLog): Promise<Recovery> {
+async function recoverKnown({ disk, salt }: OpenedLog): Promise<Recovery> {
   for (const file of [JOURNAL_DIRECTORY, DATA_DIRECTORY]) {
     if ((await namesIn(disk, file)) !== undefined) continue;
     throw new LogUnusableError({ file, problem: 'the whole directory is missing' });
@@ -138,7 +162,8 @@ async function lostRecords(disk: Disk, { journals }: Pick<Recovery, 'journals'>)
   return [];
 }
 
-async function namesIn(disk: Disk, directory: string): Promise<string[] | undefined> {
+/** The names in a directory; undefined if it does not exist. */
+export async function namesIn(disk: Disk, directory: string): Promise<string[] | undefined> {
   try {
     return await disk.list(directory);
   } catch (error) {
@@ -147,13 +172,21 @@ async function namesIn(disk: Disk, directory: string): Promise<string[] | undefi
   }
 }
 
-async function sizesOf(disk: Disk, directory: string, counts: (name: string) => boolean) {
-  const sizes = { count: 0, bytes: 0 };
+function isJournal(name: string): boolean {
+  return journalOf(`${JOURNAL_DIRECTORY}/${name}`) !== undefined;
+}
+
+async function filesIn(disk: Disk, directory: string, counts: (name: string) => boolean) {
+  const files: { path: string; size: number }[] = [];
   for (const name of ((await namesIn(disk, directory)) ?? []).filter(counts)) {
-    sizes.count++;
-    sizes.bytes += (await stat(join(disk.name, directory, name))).size;
+    const path = directory === '' ? name : `${directory}/${name}`;
+    files.push({ path, size: (await stat(join(disk.name, path))).size });
   }
-  return sizes;
+  return files;
+}
+
+function sizeOf(files: readonly { size: number }[]) {
+  return { count: files.length, bytes: files.reduce((sum, { size }) => sum + size, 0) };
 }
 
 async function checkpointOf(disk: Disk): Promise<LogReport['checkpoint']> {

@@ -1,10 +1,12 @@
 /** Lists the records of a log, and reads the bytes of one of its streams. Changes nothing. */
-import { type OpenedLog, recoverKnown } from './check.ts';
+import { namesIn, type OpenedLog, recoverAndReport } from './check.ts';
 import { readWhole } from './disk.ts';
 import { FilePool } from './file-pool.ts';
-import { DATA_DIRECTORY, journalNumbers, journalPath, STATE_FILE, segmentOf } from './layout.ts';
+import type { KnownStream } from './known-stream.ts';
+import { DATA_DIRECTORY, JOURNAL_DIRECTORY, journalOf, STATE_FILE, segmentOf, segmentOfPath } from './layout.ts';
 import { LogReader } from './log-reader.ts';
 import { type FoundRecord, HEADER_BYTES, RECORD, scanRecords } from './record.ts';
+import type { LogDamage } from './recovery.ts';
 import { segmentPieces } from './segment-blocks.ts';
 import { endPlace, readUpdate, type Update } from './update.ts';
 
@@ -12,8 +14,11 @@ export interface DumpedRecord {
   file: string;
   position: number;
   length: number;
-  /** The kind of record; `damaged` for bytes between valid records, `unreadable` for records of a newer version. */
-  kind: keyof typeof RECORD | 'damaged' | 'unreadable';
+  /**
+   * The kind of record; `damaged` for bytes between valid records, `unreadable` for records of a newer version,
+   * `unfinished` for the bytes after the last valid record of the last journal.
+   */
+  kind: keyof typeof RECORD | 'damaged' | 'unreadable' | 'unfinished';
   sequence?: number | undefined;
   /** The number of the stream in this log, and its path if known. */
   stream?: number | undefined;
@@ -32,12 +37,15 @@ const KINDS = new Map(Object.entries(RECORD).map(([name, type]) => [type as numb
  */
 export async function* dumpLog({ disk, salt }: OpenedLog, path?: string): AsyncGenerator<DumpedRecord> {
   const paths = new Map<number, string>();
-  const journals = (await journalNumbers(disk)).map(journalPath);
-  const names = (await disk.list(DATA_DIRECTORY)).filter((name) => segmentOf(name) !== undefined).sort();
-  for (const file of [STATE_FILE, ...journals, ...names.map((name) => `${DATA_DIRECTORY}/${name}`)]) {
+  const pathsIn = async (directory: string) =>
+    ((await namesIn(disk, directory)) ?? []).sort().map((name) => `${directory}/${name}`);
+  const journals = (await pathsIn(JOURNAL_DIRECTORY)).filter((file) => journalOf(file) !== undefined);
+  const segments = (await pathsIn(DATA_DIRECTORY)).filter((file) => segmentOfPath(file) !== undefined);
+  for (const file of [STATE_FILE, ...journals, ...segments]) {
     const segment = segmentOf(file.slice(DATA_DIRECTORY.length + 1));
     if (path !== undefined && segment !== undefined && paths.get(segment.stream) !== path) continue;
-    for await (const record of recordsOf(file, (await readWhole(disk, file)) ?? Buffer.alloc(0), salt)) {
+    const content = (await readWhole(disk, file)) ?? Buffer.alloc(0);
+    for await (const record of recordsOf(file, content, salt, file === journals.at(-1))) {
       const { says, stream } = record;
       if (stream !== undefined && typeof says.path === 'string') paths.set(stream, says.path);
       const known = stream === undefined ? undefined : paths.get(stream);
@@ -46,7 +54,12 @@ export async function* dumpLog({ disk, salt }: OpenedLog, path?: string): AsyncG
   }
 }
 
-async function* recordsOf(file: string, bytes: Buffer, salt: number): AsyncGenerator<DumpedRecord> {
+async function* recordsOf(
+  file: string,
+  bytes: Buffer,
+  salt: number,
+  isLastJournal: boolean,
+): AsyncGenerator<DumpedRecord> {
   // Blocks of a segment have no running sequence.
   if (file.startsWith(DATA_DIRECTORY)) {
     for (const piece of segmentPieces(bytes, salt)) {
@@ -61,7 +74,7 @@ async function* recordsOf(file: string, bytes: Buffer, salt: number): AsyncGener
     if (from !== undefined) yield damaged(file, from, record.position);
     yield dumped(file, bytes, record);
   }
-  if (bytes.length > end) yield damaged(file, end, bytes.length);
+  if (bytes.length > end) yield { ...damaged(file, end, bytes.length), kind: isLastJournal ? 'unfinished' : 'damaged' };
 }
 
 function damaged(file: string, from: number, to: number): DumpedRecord {
@@ -117,24 +130,37 @@ function factsOf(update: Update): Record<string, unknown> {
 /** Bytes of a stream, or an unreadable range of it. */
 type StreamPart = { data: Uint8Array } | { lostFrom: number; lostTo: number };
 
-/** The retained bytes of the stream at a path, oldest first; undefined if there is no such stream. */
-export async function streamBytes(log: OpenedLog, path: string): Promise<AsyncGenerator<StreamPart> | undefined> {
-  const { streams } = await recoverKnown(log);
+interface StreamContent {
+  /** Damage because of which bytes of the stream may be missing at its end. */
+  damages: LogDamage[];
+  /** The retained bytes, oldest first; undefined if there is no such stream. */
+  parts: AsyncGenerator<StreamPart> | undefined;
+}
+
+/** The content of the stream at a path. */
+export async function streamContent(log: OpenedLog, path: string): Promise<StreamContent> {
+  const { damages: all, streams } = await recoverAndReport(log);
   const known = [...streams.values()].findLast(({ identity }) => identity.path === path);
-  if (known === undefined) return undefined;
+  // A segment belongs to one stream.
+  const damages = all.filter(({ file }) => {
+    const segment = segmentOfPath(file);
+    return segment === undefined || segment.stream === known?.id;
+  });
+  return { damages, parts: known && partsOf(log, known) };
+}
+
+async function* partsOf(log: OpenedLog, known: KnownStream): AsyncGenerator<StreamPart> {
   const pool = new FilePool(log.disk, 8);
   const reader = new LogReader(pool, log.salt);
-  return (async function* () {
-    try {
-      for (let at = known.floor.offset; at < known.reach.offset; ) {
-        const found = await reader.at(known, at);
-        const to = found.to.offset;
-        if (found.kind === 'hole') yield { lostFrom: at, lostTo: to };
-        else yield { data: found.data.subarray(at - found.from.offset) };
-        at = to;
-      }
-    } finally {
-      await pool.closeAll();
+  try {
+    for (let at = known.floor.offset; at < known.reach.offset; ) {
+      const found = await reader.at(known, at);
+      const to = found.to.offset;
+      if (found.kind === 'hole') yield { lostFrom: at, lostTo: to };
+      else yield { data: found.data.subarray(at - found.from.offset) };
+      at = to;
     }
-  })();
+  } finally {
+    await pool.closeAll();
+  }
 }

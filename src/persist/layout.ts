@@ -22,9 +22,19 @@ export const DATA_DIRECTORY = 'data';
 const FORMAT_FILE = 'FORMAT';
 export const LOCK_FILE = 'LOCK';
 const FORMAT = 'streamfs-log 1';
+const ROOT_NAMES: ReadonlySet<string> = new Set([
+  ...[STATE_FILE, SHUTDOWN_SNAPSHOT_FILE, RESERVE_FILE, JOURNAL_DIRECTORY, DATA_DIRECTORY, FORMAT_FILE, LOCK_FILE],
+  // Of the root of an ext4 file system.
+  'lost+found',
+]);
 
 export function journalPath(number: number): string {
   return `${JOURNAL_DIRECTORY}/${String(number).padStart(10, '0')}.log`;
+}
+
+/** Whether a log has a file or directory of this name in its directory. `.new` ends the names of unfinished files. */
+export function isOfLog(name: string): boolean {
+  return ROOT_NAMES.has(name) || name.startsWith(`${LOCK_FILE}.`) || name.endsWith('.new');
 }
 
 /** The numbers of the existing journals, ascending. */

@@ -19,7 +19,7 @@ import { Pause } from './pause.ts';
 import { type FoundRecord, HEADER_BYTES, RECORD, type Scan, scanRecords } from './record.ts';
 import { blockAt, segmentPieces } from './segment-blocks.ts';
 import type { SyncPolicy } from './sync-policy.ts';
-import { readUpdate, type Segment, type Update } from './update.ts';
+import { endPlace, readUpdate, type Segment, type Update } from './update.ts';
 
 /** Written when a process opens a log. */
 export interface Opening {
@@ -82,6 +82,8 @@ export interface Recovery {
   damages: LogDamage[];
   /** Segments that lack unsynced bytes which a record mentions. A power cut may cause this. */
   missing: LogDamage[];
+  /** Bytes of streams that follow missing ones, or are missing themselves. */
+  missingBytes: number;
   /** Invalid bytes at the end of a journal. */
   cutBytes: number;
   /** A stream was truncated although its journal was not: only a new state file makes that permanent. */
@@ -108,6 +110,7 @@ export async function recover(disk: Disk, salt: number): Promise<Recovery> {
       unsynced: [],
       damages: [],
       missing: [],
+      missingBytes: 0,
       cutBytes: 0,
       hasLostRecords: false,
       readBytes: 0,
@@ -121,8 +124,16 @@ export async function recover(disk: Disk, salt: number): Promise<Recovery> {
   recovery.lastOpening = begin.opening;
   const scans = await readJournals(disk, salt, begin, recovery);
   // Without a record of a clean close the log is not clean, unless it has never been used.
-  recovery.isClean = begin.journal === 0 && scans.every(({ bytes }) => bytes.length === 0);
+  const isUnused = begin.journal === 0 && scans.every(({ bytes }) => bytes.length === 0);
+  recovery.isClean = isUnused && recovery.damages.length === 0;
   await new Replay(disk, salt, recovery, scans).run();
+  // The segments of streams whose records were lost are kept: new streams must not write to them.
+  if (recovery.damages.length > 0) {
+    for (const name of await disk.list(DATA_DIRECTORY)) {
+      const { stream = 0 } = segmentOf(name) ?? {};
+      recovery.nextStream = Math.max(recovery.nextStream, stream + 1);
+    }
+  }
   recovery.older = (await journalNumbers(disk)).filter((number) => number < begin.journal);
   return recovery;
 }
@@ -176,8 +187,8 @@ async function readJournals(disk: Disk, salt: number, begin: StateBegin, recover
     scans.push({ number, bytes, scan });
   }
   const isEmpty = scans.every(({ scan }) => scan.records.length === 0);
-  // A log that was closed has at least the record of that.
-  if (isEmpty && (await disk.list('')).includes(SHUTDOWN_SNAPSHOT_FILE)) {
+  // A log that was closed has at least the record of that, and one with segments the record of its opening.
+  if (isEmpty && (await (begin.journal === 0 ? holdsMore(disk) : wasClosed(disk)))) {
     recovery.damages.push({ file: journalPath(first), from: 0, to: 0, problem: problemOf(0, 0) });
   }
   return scans;
@@ -185,8 +196,12 @@ async function readJournals(disk: Disk, salt: number, begin: StateBegin, recover
 
 /** Whether files exist that are created only after a journal. */
 async function holdsMore(disk: Disk): Promise<boolean> {
-  if ((await disk.list('')).includes(SHUTDOWN_SNAPSHOT_FILE)) return true;
+  if (await wasClosed(disk)) return true;
   return (await disk.list(DATA_DIRECTORY)).some((name) => segmentOf(name) !== undefined);
+}
+
+async function wasClosed(disk: Disk): Promise<boolean> {
+  return (await disk.list('')).includes(SHUTDOWN_SNAPSHOT_FILE);
 }
 
 /** Applies the records of journals, in order. */
@@ -197,8 +212,8 @@ class Replay {
   readonly #scans: JournalScan[];
   /** All records up to this sequence are known to have been synced. */
   readonly #synced: number;
-  /** Streams with missing bytes: later records of theirs are ignored. */
-  readonly #cut = new Set<number>();
+  /** Streams with missing bytes, and the end of their last byte on record: later records of theirs are ignored. */
+  readonly #cut = new Map<number, number>();
 
   constructor(disk: Disk, salt: number, recovery: Recovery, scans: JournalScan[]) {
     this.#disk = disk;
@@ -260,12 +275,16 @@ class Replay {
       recovery.streams.delete(record.stream);
       return;
     }
-    if (this.#cut.has(record.stream)) return;
+    const cutAt = this.#cut.get(record.stream);
+    if (cutAt !== undefined) {
+      this.#cutUpTo(record.stream, cutAt, update);
+      return;
+    }
     const known = this.#streamOf(record, update, journalPath(journal));
     if (known === undefined) return;
     const missing = record.sequence > this.#synced ? await this.#missing(known, update) : undefined;
     if (missing !== undefined) {
-      this.#cut.add(record.stream);
+      this.#cutUpTo(record.stream, known.reach.offset, update);
       const problem = `not what the journal says: bytes of ${known.identity.path} from offset ${known.reach.offset} on`;
       recovery.missing.push({ file: segmentPath(known.id, missing.base), problem });
       recovery.hasLostRecords = true;
@@ -277,6 +296,15 @@ class Replay {
     for (const { base } of update.segments) {
       if (record.sequence > this.#synced) recovery.unsynced.push({ stream: record.stream, base });
     }
+  }
+
+  /** Counts the bytes of an update that is ignored, after those up to `from`. */
+  #cutUpTo(stream: number, from: number, { bytes, segments }: Update): void {
+    const ends = segments.map(({ to }) => to.offset);
+    if (bytes !== undefined) ends.push(endPlace(bytes).offset);
+    const to = Math.max(from, ...ends);
+    this.#recovery.missingBytes += to - from;
+    this.#cut.set(stream, to);
   }
 
   #streamOf(record: FoundRecord, { floor, identity }: Update, file: string): KnownStream | undefined {

@@ -102,7 +102,15 @@ export async function readShutdownSnapshot(disk: Disk, salt: number): Promise<Re
   }
   return {
     ...{ streams, nextStream, sequence, journals, older: [], lastOpening: opening, isClean: true, unsynced: [] },
-    ...{ damages: [], missing: [], cutBytes: 0, isStateDue: false, hasLostRecords: false, readBytes: bytes.length },
+    ...{
+      damages: [],
+      missing: [],
+      missingBytes: 0,
+      cutBytes: 0,
+      isStateDue: false,
+      hasLostRecords: false,
+      readBytes: bytes.length,
+    },
   };
 }
 

@@ -37,6 +37,18 @@ async function makeLog(): Promise<void> {
   await fs.shutdown();
 }
 
+/** Makes the log look as if its server was killed before its first sync was recorded. */
+async function makeKilled(): Promise<void> {
+  await rm(join(directory, 'closed'));
+  const { out } = await log('dump', directory, '--json');
+  const records = out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const { position } = records.find(({ file, kind }) => file === JOURNAL && kind === 'closed');
+  await change(JOURNAL, (bytes) => bytes.subarray(0, position));
+}
+
 async function log(...args: string[]) {
   const { code, err, out, outBytes } = cli(['log', ...args]);
   return { code: await code, err: err.text, out: out(), bytes: outBytes() };
@@ -101,6 +113,44 @@ describe('log check', () => {
     expect(err).toMatch(/journal\/0000000001\.log: at .*records are missing here/);
   });
 
+  it('contract 109: reports an emptied journal of a killed server, whose segments are still there', async () => {
+    await makeLog();
+    await rm(join(directory, 'closed'));
+    await change(JOURNAL, () => Buffer.alloc(0));
+    const { code, err, out } = await log('check', directory);
+    expect(code).toBe(EXIT.lost.code);
+    expect(err).toMatch('journal/0000000001.log: at byte 0: records are missing here');
+    expect(out).toMatch(/^closed +not cleanly/m);
+  });
+
+  it('counts the bytes that the next start drops after a damaged block that was not synced yet', async () => {
+    await makeLog();
+    await makeKilled();
+    const [file] = await segments();
+    await change(file!, flipped(1000));
+    const { code, err, out } = await log('check', directory);
+    expect(code).toBe(EXIT.lost.code);
+    expect(err).toMatch(`${file}: not what the journal says: bytes of /long from offset 0 on are dropped`);
+    expect(out).toMatch(/^lost +300000 /m);
+  });
+
+  it('names files that are not part of the log', async () => {
+    await makeLog();
+    await writeFile(join(directory, 'notes.txt'), 'hello');
+    await writeFile(join(directory, 'journal/old'), 'x');
+    const { code, out } = await log('check', directory, '--json');
+    expect(code).toBe(EXIT.ok.code);
+    expect(JSON.parse(out).files.leftovers).toEqual({ count: 2, bytes: 6, names: ['notes.txt', 'journal/old'] });
+  });
+
+  it('refuses a log without its file FORMAT, and does not take it for another directory', async () => {
+    await makeLog();
+    await rm(join(directory, 'FORMAT'));
+    const { code, err } = await log('check', directory);
+    expect(code).toBe(EXIT.refused.code);
+    expect(err).toMatch('its file FORMAT is missing, and without it no record can be verified');
+  });
+
   it('tells the same to programs', async () => {
     await makeLog();
     const { code, out } = await log('check', directory, '--json');
@@ -109,7 +159,7 @@ describe('log check', () => {
       isClean: true,
       streams: { count: 3, ended: 1 },
       bytes: { retained: 300_014, lost: 0 },
-      files: { segments: { count: 1 }, journals: { count: 1 }, leftovers: { count: 0, bytes: 0 } },
+      files: { segments: { count: 1 }, journals: { count: 1 }, leftovers: { count: 0, bytes: 0, names: [] } },
       checkpoint: null,
       cutBytes: 0,
       damages: [],
@@ -316,6 +366,40 @@ describe('log dump', () => {
     expect(records.out).toMatch(new RegExp(`^${file}:0\\+\\d+ damaged$`, 'm'));
   });
 
+  it('takes a journal whose end was cut for one of a server that was killed', async () => {
+    await makeLog();
+    await change(JOURNAL, (bytes) => bytes.subarray(0, -5));
+    const { code, err, out } = await log('dump', directory);
+    expect(code).toBe(EXIT.ok.code);
+    expect(out).toMatch(/^journal\/0000000001\.log:\d+\+\d+ unfinished$/m);
+    expect(err).toMatch('the end of the last journal is unfinished: the next start truncates it');
+  });
+
+  it('reports a missing journal, and prints the records of the other files', async () => {
+    await makeLog();
+    await rm(join(directory, JOURNAL));
+    for (const args of [[directory], [directory, '/long', '--raw']]) {
+      const { code, err } = await log('dump', ...args);
+      expect(code).toBe(EXIT.lost.code);
+      expect(err).toMatch('journal/0000000001.log: the whole file is missing');
+    }
+    expect((await log('dump', directory)).out).toMatch(/ block stream 2 /);
+  });
+
+  it('reports that bytes of a stream are missing at its end, but not for other streams', async () => {
+    await makeLog();
+    await makeKilled();
+    const [file] = await segments();
+    await rm(join(directory, file!));
+    const { bytes, code, err } = await log('dump', '--raw', directory, '/long');
+    expect([code, bytes.length]).toEqual([EXIT.lost.code, 0]);
+    expect(err).toMatch(`${file}: not what the journal says`);
+    const other = await log('dump', '--raw', directory, '/short');
+    expect([other.code, other.err]).toEqual([EXIT.ok.code, '']);
+    expect((await log('dump', directory, '/long')).code).toBe(EXIT.lost.code);
+    expect((await log('dump', directory, '/short')).code).toBe(EXIT.ok.code);
+  });
+
   it('finds no stream that is not there', async () => {
     await makeLog();
     for (const args of [['/none'], ['/none', '--raw']]) {
@@ -341,7 +425,9 @@ describe('log', () => {
     await writeFile(join(directory, 'data/00000000000f-0000000000000000.seg'), 'left over');
     const before = await allFiles();
     const { out } = await log('check', directory);
-    expect(out).toMatch(/^not needed +1 \(9B\): files that no stream needs$/m);
+    expect(out).toMatch(
+      /^not needed +1 \(9B\): files that no stream needs, such as data\/00000000000f-0000000000000000\.seg$/m,
+    );
     await log('dump', directory);
     await log('dump', '--raw', directory, '/long');
     expect(await allFiles()).toEqual(before);

@@ -626,6 +626,26 @@ describe('a directory', () => {
     }
   });
 
+  it('keeps the segments of streams whose records are all lost, and reports the loss', async () => {
+    const disk = new SimulatedDisk();
+    const { store } = await openStore(disk);
+    const { stream, log } = attach(store, '/a');
+    stream.append(Buffer.alloc(70_000, 'a'));
+    await log.whenSaved();
+    const killed = disk.kill();
+    await store.close();
+    const [segment] = [...killed.files].filter(([name]) => name.startsWith('data/'));
+    const { bytes } = segment![1];
+    [...killed.files].find(([name]) => name.startsWith('journal/'))![1].bytes = Buffer.alloc(0);
+    const again = await openStore(killed);
+    expect(again.store.stats.damages).toBe(1);
+    const other = attach(again.store, '/b');
+    other.stream.append(Buffer.alloc(80_000, 'b'));
+    await other.log.whenSaved();
+    expect(killed.files.get(segment![0])?.bytes.equals(bytes)).toBe(true);
+    await again.store.close();
+  });
+
   it('is refused as a log without FORMAT where it has other files of one', async () => {
     const disk = new SimulatedDisk();
     await (await openStore(disk)).store.close();

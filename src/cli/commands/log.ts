@@ -7,7 +7,8 @@ import {
   type LogReport,
   type OpenedLog,
   openToRead,
-  streamBytes,
+  recoverAndReport,
+  streamContent,
 } from '../../persist/index.ts';
 import { formatSize } from '../../units/index.ts';
 import type { CommandContext } from '../context.ts';
@@ -67,24 +68,33 @@ function factsOf({ bytes, checkpoint, cutBytes, damages, files, isClean, streams
     ['closed', isClean ? 'cleanly' : 'not cleanly: its server was killed, or crashed'],
   ];
   if (cutBytes > 0) facts.push(['unfinished', `${cutBytes} bytes at the end, which the next start truncates`]);
-  if (leftovers.count > 0) facts.push(['not needed', `${sizes(leftovers)}: files that no stream needs`]);
+  if (leftovers.count > 0)
+    facts.push(['not needed', `${sizes(leftovers)}: files that no stream needs, such as ${leftovers.names[0]}`]);
   if (bytes.lost > 0) facts.push(['lost', `${bytes.lost} (${formatSize(bytes.lost)})`]);
   facts.push(['damage', damages.length === 0 ? 'none' : String(damages.length)]);
   return facts;
 }
 
 async function dump(context: CommandContext, opened: OpenedLog, path: string | undefined): Promise<number> {
-  let isWhole = true;
-  let count = 0;
+  const found = new Set<DumpedRecord['kind']>();
   for await (const record of dumpLog(opened, path)) {
-    count++;
-    isWhole &&= record.kind !== 'damaged' && record.kind !== 'unreadable';
+    found.add(record.kind);
     await context.print(context.global.json ? JSON.stringify(record) : lineOf(record));
   }
-  if (path !== undefined && count === 0) throw noStream(path);
-  if (isWhole) return EXIT.ok.code;
-  context.messages.error('some of it cannot be read: see the lines marked damaged or unreadable');
-  return EXIT.lost.code;
+  const missing = found.has('unreadable') ? [] : await missingIn(opened, path);
+  for (const damage of missing) context.messages.error(describeDamage(damage));
+  const isWhole = !found.has('damaged') && !found.has('unreadable');
+  if (path !== undefined && found.size === 0 && missing.length === 0) throw noStream(path);
+  if (!isWhole) context.messages.error('some of it cannot be read: see the lines marked damaged or unreadable');
+  else if (found.has('unfinished'))
+    context.messages.warn('the end of the last journal is unfinished: the next start truncates it');
+  return isWhole && missing.length === 0 ? EXIT.ok.code : EXIT.lost.code;
+}
+
+/** Damage of which the records of a dump show nothing, such as missing files. */
+async function missingIn(opened: OpenedLog, path: string | undefined): Promise<LogReport['damages']> {
+  const { damages } = path === undefined ? await recoverAndReport(opened) : await streamContent(opened, path);
+  return damages.filter(({ from, to }) => from === to);
 }
 
 function lineOf({ file, kind, length, path, position, says, sequence, stream }: DumpedRecord): string {
@@ -95,9 +105,13 @@ function lineOf({ file, kind, length, path, position, says, sequence, stream }: 
 }
 
 async function printBytes(context: CommandContext, opened: OpenedLog, path: string): Promise<number> {
-  const parts = await streamBytes(opened, path);
-  if (parts === undefined) throw noStream(path);
-  let isWhole = true;
+  const { damages, parts } = await streamContent(opened, path);
+  for (const damage of damages) context.messages.error(describeDamage(damage));
+  let isWhole = damages.length === 0;
+  if (parts === undefined) {
+    if (isWhole) throw noStream(path);
+    return EXIT.lost.code;
+  }
   for await (const part of parts) {
     if ('data' in part) await context.output.write(part.data, context.signal);
     else {

@@ -161,7 +161,11 @@ export class Appender {
     this.#inFlight.push(call);
     try {
       const results = await this.#send(call);
-      for (const [n, part] of parts.entries()) settle(part, results[n] ?? '', this);
+      for (const [n, part] of parts.entries()) {
+        const result = results[n] ?? '';
+        if (!this.#completeAgain(part, result)) settle(part, result, this);
+        this.#noteCompleted(part, result);
+      }
       // The call has been sent, and its reply has arrived: nothing reads these buffers any more.
       for (const { bytes, chunks } of parts) if (chunks.length > 1) this.#host.buffers.release(bytes);
     } catch (error) {
@@ -169,6 +173,41 @@ export class Appender {
     }
     this.#inFlight.splice(this.#inFlight.indexOf(call), 1);
     this.#advance();
+  }
+
+  #noteCompleted({ jobs }: Part, result: string): void {
+    const { batch, length } = jobs[0]!;
+    const { producer } = batch;
+    if (producer?.isLast !== true || result.startsWith('!')) return;
+    const { epoch, from, id, seq } = producer;
+    const [, , , isRepeated] = result.split(' ');
+    if (isRepeated === '0') {
+      this.#host.follower(this.path, this.generation)?.complete(id, { epoch, seq, length: from + length });
+    }
+  }
+
+  /**
+   * The engine may have lost that a producer's append was complete, which is not part of any batch, although this node
+   * has acknowledged it. Then the producer's next append is refused with a gap: completes the lost one again, and
+   * repeats the next one.
+   *
+   * @returns whether it does so, and will settle the part
+   */
+  #completeAgain({ jobs }: Part, result: string): boolean {
+    const [job] = jobs;
+    const { producer } = job!.batch;
+    const [code, expected, received] = result.split(' ');
+    if (producer === undefined || code !== '!GAP' || Number(received) !== Number(expected) + 1) return false;
+    const { epoch, id } = producer;
+    const known = this.#host.follower(this.path, this.generation)?.completedBy(id);
+    if (known === undefined || known.epoch !== epoch || known.seq !== Number(expected)) return false;
+    const { path, generation } = this;
+    const completion = { epoch, id, seq: known.seq, from: known.length, isLast: true };
+    this.append({ path, generation, chunks: [], producer: completion }).then(
+      () => this.append(job!.batch).then(job!.resolve, job!.reject),
+      () => settle({ jobs }, result, this),
+    );
+    return true;
   }
 
   /**
@@ -390,7 +429,7 @@ function partOf(jobs: readonly AppendJob[], producer: string, more: string, buff
   return { jobs, chunks, bytes, lengths: `${chunks.length} ${textOfLengths(chunks)}`, producer, more };
 }
 
-function settle({ jobs }: Part, result: string, { generation, path }: Appender): void {
+function settle({ jobs }: Pick<Part, 'jobs'>, result: string, { generation, path }: Appender): void {
   if (result.startsWith('!')) {
     const error = errorOf(result.slice(1).split(' '), jobs[0]!.batch, generation, path);
     for (const job of jobs) job.reject(error);

@@ -41,6 +41,9 @@ const RESTORE_WAIT_MS = 5000;
 /** Maximum number of concurrent heal calls. */
 const MAX_CONCURRENT_HEALS = 64;
 
+/** Maximum number of producers of a stream whose last append is remembered. */
+const MAX_COMPLETED = 1000;
+
 /** Milliseconds between retries. */
 const RETRY_MS = 100;
 
@@ -54,6 +57,16 @@ export interface MirrorMemory {
   tag: string | undefined;
   /** Chunks that end at or before the mirror's end. */
   chunkCount: number;
+  /** The last append that each producer has completed on this node, the newest last. */
+  completed: Map<string, CompletedAppend> | undefined;
+}
+
+/** An append of a producer that this node has acknowledged. */
+export interface CompletedAppend {
+  readonly epoch: number;
+  readonly seq: number;
+  /** In bytes. */
+  readonly length: number;
 }
 
 /** Bytes of a stream that the engine lost and this node restored. */
@@ -202,6 +215,23 @@ export class Follower implements LogFollower, Subscriber {
     if (this.#isOver || chunks === undefined) return;
     const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     this.#receive({ type: 'data', entry: entryOfChunks({ ...batch, length, proof: undefined }, chunks) }, length);
+  }
+
+  /** Remembers the last append of a producer. */
+  complete(id: string, append: CompletedAppend): void {
+    this.#memory.completed ??= new Map();
+    const { completed } = this.#memory;
+    completed.delete(id);
+    completed.set(id, append);
+    if (completed.size <= MAX_COMPLETED) return;
+    for (const oldest of completed.keys()) {
+      completed.delete(oldest);
+      break;
+    }
+  }
+
+  completedBy(id: string): CompletedAppend | undefined {
+    return this.#memory.completed?.get(id);
   }
 
   /** Applies a change of the stream that this node made, before its next appends are confirmed. */

@@ -335,7 +335,12 @@ export class RedisLog implements Log {
   #memoryOf(sink: LogSink): MirrorMemory {
     let memory = this.#mirrors.get(sink);
     if (memory === undefined) {
-      memory = { tags: new Tags(this.#names), tag: sink.endOffset === 0 ? '' : undefined, chunkCount: 0 };
+      memory = {
+        tags: new Tags(this.#names),
+        tag: sink.endOffset === 0 ? '' : undefined,
+        chunkCount: 0,
+        completed: undefined,
+      };
       this.#mirrors.set(sink, memory);
     }
     return memory;

@@ -33,7 +33,7 @@ class Sink implements LogSink {
 async function follow() {
   const sink = new Sink();
   const subscribed: string[] = [];
-  const memory = { tags: new Tags(new NodeNames()), tag: '', chunkCount: 0 };
+  const memory = { tags: new Tags(new NodeNames()), tag: '', chunkCount: 0, completed: undefined };
   let reads = 0;
   const forks: Forked[] = [];
   let state = `${GENERATION} 0 0 0 1 1 1000000   1  1 2\n{}`;

@@ -1,0 +1,54 @@
+/** Redis loses that a producer's append was complete, which is not part of a batch and thus of no mirror. */
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TestNode } from './nodes.ts';
+import { type RedisServer, startRedis } from './redis-server.ts';
+
+let redis: RedisServer;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.close());
+
+describe('contract 106: a producer whose append a node has acknowledged', () => {
+  it('continues with the next one after Redis has lost everything, and each is applied once', async () => {
+    const prefix = `${randomUUID()}:`;
+    const node = await TestNode.start({ url: redis.url, prefix, name: 'a' });
+    const mirror = await node.open('/a');
+    const { generation } = mirror;
+    const part = (seq: number, from: number, text: string, isLast: boolean) =>
+      node.log.append({
+        ...{ path: '/a', generation, chunks: text === '' ? [] : [Buffer.from(text)] },
+        producer: { id: 'p', epoch: 0, seq, from, isLast },
+      });
+    for (let seq = 0; seq < 3; seq++) {
+      await part(seq, 0, `${seq}:`, false);
+      await part(seq, 2, 'more;', false);
+      expect(await part(seq, 7, '', true)).toMatchObject({ lastSeq: seq });
+      await redis.command('FLUSHALL');
+    }
+    expect(await part(2, 0, '2:more;', true)).toMatchObject({
+      isRepeated: false,
+      applied: 0,
+      lastSeq: 2,
+      endOffset: 21,
+    });
+    expect(await part(3, 0, '3', true)).toMatchObject({ lastSeq: 3, endOffset: 22 });
+    expect(mirror.bytesFrom(0).toString()).toBe('0:more;1:more;2:more;3');
+    await expect(part(5, 0, 'x', true)).rejects.toMatchObject({ code: 'PRODUCER_GAP', details: { expected_seq: 4 } });
+    await node.close();
+  });
+
+  it('is refused a number after one that was not completed', async () => {
+    const node = await TestNode.start({ url: redis.url, prefix: `${randomUUID()}:`, name: 'a' });
+    const { generation } = await node.open('/a');
+    const producer = (seq: number, isLast: boolean) => ({ id: 'p', epoch: 0, seq, from: 0, isLast });
+    const append = (seq: number, isLast: boolean) =>
+      node.log.append({ path: '/a', generation, chunks: [Buffer.from('x')], producer: producer(seq, isLast) });
+    await append(0, true);
+    await append(1, false);
+    await redis.command('FLUSHALL');
+    await expect(append(2, true)).rejects.toMatchObject({ code: 'PRODUCER_GAP', details: { expected_seq: 1 } });
+    await node.close();
+  });
+});

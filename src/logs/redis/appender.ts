@@ -187,7 +187,7 @@ export class Appender {
   }
 
   /**
-   * The engine may have lost that a producer's append was complete, which is not part of any batch, although this node
+   * The engine may have lost that a producer's append was complete, which is not part of any batch, although a node
    * has acknowledged it. Then the producer's next append is refused with a gap: completes the lost one again, and
    * repeats the next one.
    *

@@ -13,6 +13,7 @@ import type { Subscriber } from './engine.ts';
 import { textOfLengths } from './lengths.ts';
 import { LongBatches } from './long-batches.ts';
 import {
+  type CompletedAppend,
   type Entry,
   entryOfChunks,
   type Head,
@@ -57,16 +58,8 @@ export interface MirrorMemory {
   tag: string | undefined;
   /** Chunks that end at or before the mirror's end. */
   chunkCount: number;
-  /** The last append that each producer has completed on this node, the newest last. */
+  /** The last append that each producer has completed, on any node since this one follows; the newest last. */
   completed: Map<string, CompletedAppend> | undefined;
-}
-
-/** An append of a producer that this node has acknowledged. */
-export interface CompletedAppend {
-  readonly epoch: number;
-  readonly seq: number;
-  /** In bytes. */
-  readonly length: number;
 }
 
 /** Bytes of a stream that the engine lost and this node restored. */
@@ -197,6 +190,7 @@ export class Follower implements LogFollower, Subscriber {
     const parsed = parseMessage(message);
     if (parsed === undefined) return;
     if (parsed.type === 'head') this.#receiveHead(parsed.head);
+    else if (parsed.type === 'completed') this.complete(parsed.id, parsed.append);
     else this.#receive(parsed, message.length);
   }
 
@@ -221,6 +215,9 @@ export class Follower implements LogFollower, Subscriber {
   complete(id: string, append: CompletedAppend): void {
     this.#memory.completed ??= new Map();
     const { completed } = this.#memory;
+    const known = completed.get(id);
+    // What is published may come after a later append of this node.
+    if (known !== undefined && (known.epoch - append.epoch || known.seq - append.seq) >= 0) return;
     completed.delete(id);
     completed.set(id, append);
     if (completed.size <= MAX_COMPLETED) return;
@@ -565,7 +562,7 @@ export class Follower implements LogFollower, Subscriber {
       this.#remember(message.stored);
       return;
     }
-    if (message.type === 'head') return;
+    if (message.type !== 'data') return;
     const { entry } = message;
     const { position } = this;
     if (this.#isKnown(entry)) return;

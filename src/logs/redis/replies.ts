@@ -47,11 +47,20 @@ export interface StoredStream {
   readonly now: number;
 }
 
+/** A complete append of a producer. */
+export interface CompletedAppend {
+  readonly epoch: number;
+  readonly seq: number;
+  /** In bytes. */
+  readonly length: number;
+}
+
 export type Message =
   | { readonly type: 'data'; readonly entry: Entry }
   | { readonly type: 'head'; readonly head: Head }
   | { readonly type: 'end'; readonly offset: number; readonly tag: string; readonly end: LogEnd }
   | { readonly type: 'changed'; readonly stored: StoredStream }
+  | { readonly type: 'completed'; readonly id: string; readonly append: CompletedAppend }
   | { readonly type: 'replaced' };
 
 const LINE_FEED = 10;
@@ -136,7 +145,7 @@ export function entryOfChunks(
 /**
  * Parses `d END TAG BEFORE CHUNKS LENGTHS PROOF_LENGTH`, a line feed, the proof and the bytes; `l`, with the number of
  * bytes appended to these words, for a batch whose bytes are published separately; `x END CHUNKS TAG`; `s` with the
- * state after a change; or `r GENERATION`.
+ * state after a change; `p EPOCH SEQ LENGTH` with the id of a producer; or `r GENERATION`.
  *
  * @returns undefined for a message of a newer version
  */
@@ -161,6 +170,10 @@ export function parseMessage(message: Buffer): Message | undefined {
   }
   if (words[0] === 'x') {
     return { type: 'end', offset: Number(words[1]), tag: words[3] ?? '', end: parseEnding(body.toString()) };
+  }
+  if (words[0] === 'p') {
+    const [epoch, seq, length] = words.slice(1).map(Number) as [number, number, number];
+    return { type: 'completed', id: body.toString(), append: { epoch, seq, length } };
   }
   if (words[0] === 's') return { type: 'changed', stored: parseState(body) };
   return words[0] === 'r' ? { type: 'replaced' } : undefined;

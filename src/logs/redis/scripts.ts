@@ -29,7 +29,8 @@
  *
  * Short batches are published completely on the channel of the stream. For a long batch that channel gets only the
  * head; a second channel gets the tag and then the bytes. The node that sent the batch already has the bytes and need
- * not receive them.
+ * not receive them. An append of a producer that is completed without further bytes is published too, because no batch
+ * says that it is complete.
  *
  * Every reply is a list that begins with `OK` or a code, because the texts of error replies differ between versions.
  * The state of a stream is a single text, because each element of a reply costs more to parse than its bytes: words,
@@ -408,6 +409,7 @@ local forgotten, forgottenBefore = tonumber(H.o or '0'), tonumber(H.o or '0')
 local known = {}
 local touched = {}
 local order = {}
+local completed = {}
 local function forget(id, zset)
   local record = call('HGET', KEYS[3], id)
   call('HDEL', KEYS[3], id)
@@ -542,6 +544,7 @@ local function part(bytes, list, producer, more)
   if isLast == '1' then
     changed[2] = changed[2] + 1
     changed[3] = 0
+    completed[#completed + 1] = num(epoch)..' '..num(number)..' '..num(to)..'\\n'..id
     if changed[4] == 0 then changed[4] = at end
   end
   if to > applied or isLast == '1' then
@@ -571,6 +574,7 @@ elseif #order > 0 then
     store(id, r[1], r[2], r[3], r[4])
   end
   expireAt()
+  for _, each in ipairs(completed) do call('SPUBLISH', KEYS[2], 'p '..each) end
 end
 if #order > 0 then
   for z, most in pairs({[4] = max, [5] = math.max(max, ${BROKEN_OFF_MAX})}) do

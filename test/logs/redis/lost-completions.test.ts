@@ -1,6 +1,7 @@
 /** Redis loses that a producer's append was complete, which is not part of a batch and thus of no mirror. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { waitFor } from '../../harness/wait.ts';
 import { TestNode } from './nodes.ts';
 import { type RedisServer, startRedis } from './redis-server.ts';
 
@@ -11,6 +12,26 @@ beforeAll(async () => {
 afterAll(() => redis.close());
 
 describe('contract 106: a producer whose append a node has acknowledged', () => {
+  it('continues on another node after Redis has lost everything', async () => {
+    const prefix = `${randomUUID()}:`;
+    const nodes = await Promise.all(['a', 'b'].map((name) => TestNode.start({ url: redis.url, prefix, name })));
+    const mirrors = [await nodes[0]!.open('/a'), await nodes[1]!.open('/a')];
+    const { generation } = mirrors[0]!;
+    for (let seq = 0; seq < 4; seq++) {
+      const { log } = nodes[seq % 2]!;
+      const producer = { id: 'p', epoch: 0, seq, isLast: false };
+      await log.append({ path: '/a', generation, chunks: [Buffer.from('xy')], producer: { ...producer, from: 0 } });
+      const last = { ...producer, from: 2, isLast: true };
+      expect(await log.append({ path: '/a', generation, chunks: [], producer: last })).toMatchObject({ lastSeq: seq });
+      // It is published before the response, and arrives after it.
+      const marker = await log.append({ path: '/a', generation, chunks: [Buffer.from('.')], producer: undefined });
+      await waitFor('the other node has it', () => mirrors.every(({ endOffset }) => endOffset >= marker.endOffset));
+      await redis.command('FLUSHALL');
+    }
+    expect(mirrors.map((mirror) => mirror.bytesFrom(0).toString())).toEqual(['xy.xy.xy.xy.', 'xy.xy.xy.xy.']);
+    for (const node of nodes) await node.close();
+  });
+
   it('continues with the next one after Redis has lost everything, and each is applied once', async () => {
     const prefix = `${randomUUID()}:`;
     const node = await TestNode.start({ url: redis.url, prefix, name: 'a' });

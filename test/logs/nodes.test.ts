@@ -301,6 +301,19 @@ describe('contract 106: nodes that share a log', () => {
       expect(await close()).toEqual([503, 'LOG_UNAVAILABLE']);
     });
 
+    it('is completed before this node ends the stream, and so is that of a body', async () => {
+      const { nodes } = await cluster(2);
+      const [a, b] = nodes as [Node, Node];
+      const { close, write } = await handleOn(a);
+      expect(await write('one\nof a handle')).toBe(200);
+      const body = await a.mounts.openWrite('/s/a', { atomic: 'lines' });
+      await body.write(Buffer.from('two\nof a body'));
+      expect((await a.call('POST', '/end?path=/s/a')).status).toBe(200);
+      expect((await snapshot(b)).split('\n').sort()).toEqual(['', 'of a body', 'of a handle', 'one', 'two']);
+      expect(await close()).toEqual([200, undefined]);
+      await body.abort();
+    });
+
     it('is not begun on a stream that has ended', async () => {
       const { nodes } = await cluster(2);
       const [a, b] = nodes as [Node, Node];

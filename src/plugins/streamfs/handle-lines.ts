@@ -93,7 +93,8 @@ export class HandleLines implements HandleWriter {
     return waiting === undefined ? stream.whenSaved() : waiting.then(() => stream.whenSaved());
   }
 
-  private complete(): void | Promise<void> {
+  /** Completes the unfinished line, if there is one. */
+  complete(): void | Promise<void> {
     const completeNow = () => {
       if (!this.options.line.isBegun) return undefined;
       this.isCut = true;

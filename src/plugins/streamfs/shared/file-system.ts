@@ -313,7 +313,16 @@ export class SharedFileSystem extends StreamFiles {
     }
     // The repetition of a producer's append contains the unfinished line again.
     const keepsBroken = producer === undefined;
-    return isLines ? new WholeLinesWriter(writer, { max: MAX_BATCH_BYTES, memory, keepsBroken }) : writer;
+    if (!isLines) return writer;
+    const lines = new WholeLinesWriter(writer, { max: MAX_BATCH_BYTES, memory, keepsBroken });
+    if (keepsBroken) {
+      const complete = async () => {
+        await lines.complete();
+        await writer.flush();
+      };
+      mirror.addLineHolder(writer, { complete });
+    }
+    return lines;
   }
 
   private newWriter(mirror: Mirror, isLines: boolean, producer: AppendId | undefined): LogWriter {
@@ -323,6 +332,7 @@ export class SharedFileSystem extends StreamFiles {
       ...{ sender, mirror, isLines, producer },
       onDone: (done) => {
         entry.writers = removed(entry.writers, done);
+        mirror.removeLineHolder(done);
         if (producer !== undefined && attempts?.get(producer.id) === done) attempts.delete(producer.id);
         this.used(entry.path);
       },
@@ -440,12 +450,13 @@ export class SharedFileSystem extends StreamFiles {
     if (access.reads) this.requireRoomForReader(stream, this.settings.maxReaders);
     if (access.writes && entry.autoCreated) await this.mirrors.claim(mirror, undefined);
     entry.handles++;
+    const line = access.writes ? this.handleWriter(mirror, options) : undefined;
     return new StreamHandle({
-      ...{ path, stream, access, type: () => entry.settings.type },
-      line: access.writes ? this.handleWriter(mirror, options) : undefined,
+      ...{ path, stream, access, line, type: () => entry.settings.type },
       stat: () => this.stat(path),
       onClose: () => {
         entry.handles--;
+        if (line !== undefined) mirror.removeLineHolder(line);
         this.used(path);
       },
     });
@@ -458,7 +469,9 @@ export class SharedFileSystem extends StreamFiles {
     const isLines = atomic === 'lines' || settings.atomic === 'lines';
     const open = () => this.newWriter(mirror, isLines || isJson, undefined);
     if (isJson || !isLines) return new LogHandleWriter(open);
-    return new HandleLines({ line: new LogLine(open, memory), memory, stream: mirror.stream });
+    const lines = new HandleLines({ line: new LogLine(open, memory), memory, stream: mirror.stream });
+    mirror.addLineHolder(lines, lines);
+    return lines;
   }
 
   /** For protocols that create, append and close atomically. */

@@ -23,9 +23,17 @@ export interface MirrorOwner {
   formatLost(mirror: Mirror): void;
 }
 
+/** A writer of this node that holds the start of a line. */
+export interface LineHolder {
+  /** Appends the held line, completed with a newline. */
+  complete(): void | Promise<void>;
+}
+
 export class Mirror implements LogSink {
   readonly entry: Entry;
   readonly backlog = new Backlog(MAX_STREAM_BACKLOG_BYTES);
+  /** Those of this node, by the writer or handle that they belong to. */
+  private lineHolders: Map<object, LineHolder> | undefined;
   /** The times of the last use and of the last renewal in the log, by the monotonic clock. */
   usedAt: number;
   renewedAt: number;
@@ -127,6 +135,21 @@ export class Mirror implements LogSink {
   }
 
   // ── for the file system ────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Appends the unfinished lines of this node, before it ends the stream. One that cannot be appended is lost. */
+  async completeLines(): Promise<void> {
+    if (this.lineHolders === undefined) return;
+    await Promise.allSettled(Array.from(this.lineHolders.values(), async (holder) => holder.complete()));
+  }
+
+  addLineHolder(owner: object, holder: LineHolder): void {
+    this.lineHolders ??= new Map();
+    this.lineHolders.set(owner, holder);
+  }
+
+  removeLineHolder(owner: object): void {
+    this.lineHolders?.delete(owner);
+  }
 
   /** Resolves when a condition holds or the mirror is over; rejects after `deadline` milliseconds. */
   async until(holds: () => boolean, deadline: number, log: Log): Promise<void> {

@@ -67,6 +67,7 @@ export class Sender {
 
   async finish(mirror: Mirror, end: LogEnd): Promise<StreamState> {
     const { entry, stream } = mirror;
+    await mirror.completeLines();
     const state = await this.orRemoved(mirror, this.log.finish(entry.path, stream.generation, end));
     await mirror.until(() => mirror.stream.closedBy !== undefined, this.deadline, this.log);
     return state;

@@ -120,7 +120,7 @@ export class Output {
     if (this.#failure !== undefined) return;
     this.#failure = isGone(error, this.#stream)
       ? new BrokenPipeError('standard output was closed', { cause: error })
-      : error;
+      : new Error(`cannot write the output: ${error.message}`, { cause: error });
     this.#failed.abort(this.#failure);
     this.#wakeUp();
   }

@@ -5,7 +5,7 @@
 import type { Command } from 'commander';
 import { version } from '../app/version.ts';
 import { BrokenPipeError, EXIT, exitCodeOf, InterruptedError } from './exit-codes.ts';
-import { type CliIo, Messages } from './io.ts';
+import { type CliIo, Messages, Output } from './io.ts';
 import { legacyArguments } from './legacy-arguments.ts';
 
 /** Runs `argv` (without node and script) and gives the exit code. Never throws. */
@@ -13,17 +13,19 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
   const given = legacyArguments(argv);
   if (given.length === 1 && (given[0] === '--version' || given[0] === '-V')) {
     // Scripts call `--version` each time they start, so it is answered before anything is loaded.
-    io.stdout.write(`${version.version}\n`);
-    return EXIT.ok.code;
+    return await print(`${version.version}\n`, io);
   }
   const messages = new Messages(io);
+  let help = '';
   const [{ CommanderError }, { buildProgram }] = await Promise.all([import('commander'), import('./program.ts')]);
   const { command, exitCode } = buildProgram(io, messages);
   const commands = [command, ...command.commands];
   for (const each of commands) {
     each.exitOverride();
     each.configureOutput({
-      writeOut: (text) => io.stdout.write(text),
+      writeOut: (text) => {
+        help += text;
+      },
       // Help printed because of an error: the error itself arrives through outputError.
       writeErr: (text) => io.stderr.write(text),
       outputError: (text) => messages.error(text.replace(/^error: /, '')),
@@ -33,13 +35,30 @@ export async function run(argv: readonly string[], io: CliIo): Promise<number> {
     await command.parseAsync(withoutUnknownTopic(given, command), { from: 'user' });
     return exitCode();
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok.code : EXIT.usage.code;
-    // An aborted operation may fail with any error; the signal decides the exit code.
-    const failure = io.signal.aborted ? io.signal.reason : error;
-    const quiet = failure instanceof BrokenPipeError || failure instanceof InterruptedError;
-    if (!quiet) messages.error(failure instanceof Error ? failure.message : String(failure));
-    return exitCodeOf(failure);
+    if (error instanceof CommanderError) return error.exitCode === 0 ? await print(help, io) : EXIT.usage.code;
+    return report(error, io);
   }
+}
+
+/** Prints help or the version, which no command does. */
+async function print(text: string, io: CliIo): Promise<number> {
+  try {
+    const output = new Output(io.stdout);
+    await output.write(text, io.signal);
+    await output.flush(io.signal);
+    return EXIT.ok.code;
+  } catch (error) {
+    return report(error, io);
+  }
+}
+
+/** Prints why the run failed, and gives the exit code. */
+function report(error: unknown, io: CliIo): number {
+  // An aborted operation may fail with any error; the signal decides the exit code.
+  const failure = io.signal.aborted ? io.signal.reason : error;
+  const quiet = failure instanceof BrokenPipeError || failure instanceof InterruptedError;
+  if (!quiet) new Messages(io).error(failure instanceof Error ? failure.message : String(failure));
+  return exitCodeOf(failure);
 }
 
 /**

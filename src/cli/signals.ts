@@ -16,6 +16,8 @@ export class Signals {
   #handler: SignalHandler | undefined;
 
   constructor() {
+    // Without a handler, Node opens its debugger, which any user of the machine can connect to.
+    process.on('SIGUSR1', () => {});
     for (const name of ['SIGINT', 'SIGTERM'] as const) {
       process.on(name, () => {
         if (this.#handler?.(name) !== true) this.#stop(name);

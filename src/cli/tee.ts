@@ -7,11 +7,17 @@ import { Output } from './io.ts';
 export class Tee {
   readonly #context: CommandContext;
   readonly #output: Output;
-  #hasFailed = false;
+  #hasEnded = false;
+  #isIncomplete = false;
 
   constructor(context: CommandContext, stream: Writable) {
     this.#context = context;
     this.#output = new Output(stream);
+  }
+
+  /** Whether part of the output could not be written, except because its reader has gone. */
+  get isIncomplete(): boolean {
+    return this.#isIncomplete;
   }
 
   /** Waits while the output queue is full. Rejects only if the command is asked to stop. */
@@ -24,16 +30,15 @@ export class Tee {
   }
 
   async #trying(act: () => Promise<void>): Promise<void> {
-    if (this.#hasFailed) return;
+    if (this.#hasEnded) return;
     try {
       await act();
     } catch (error) {
       this.#context.signal.throwIfAborted();
-      this.#hasFailed = true;
+      this.#hasEnded = true;
       if (error instanceof BrokenPipeError) return;
-      this.#context.messages.warn(
-        `the output is no longer printed here: ${error instanceof Error ? error.message : error}`,
-      );
+      this.#isIncomplete = true;
+      this.#context.messages.warn(`${error instanceof Error ? error.message : error}; the stream continues`);
     }
   }
 }

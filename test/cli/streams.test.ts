@@ -394,6 +394,12 @@ describe('standard output', () => {
     for (const argv of [
       ['ls', '/'],
       ['cat', '/streamfs/README'],
+      ['--help'],
+      ['help', 'options'],
+      ['help', 'cat'],
+      ['cat', '--help'],
+      ['--version'],
+      ['serve', '-version'],
     ]) {
       const stdout = new Writable({
         write(_piece, _encoding, done) {
@@ -402,8 +408,22 @@ describe('standard output', () => {
       });
       const run = cli(argv, { url, stdout });
       expect(await run.code).toBe(EXIT.failed.code);
-      expect(run.err.text).toBe('streamfs: no space left on device\n');
+      expect(run.err.text).toBe('streamfs: cannot write the output: no space left on device\n');
     }
+  });
+
+  it('whose copy by write --tee cannot be written is a failure in the end, and the stream gets everything', async () => {
+    const { url } = await realServer();
+    const stdout = new Writable({
+      write(_piece, _encoding, done) {
+        setImmediate(done, Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }));
+      },
+    });
+    const run = cli(['write', '--stream', '--tee', '/streamfs/x'], { url, stdout, input: 'abc' });
+    expect(await run.code).toBe(EXIT.failed.code);
+    expect(run.err.text).toBe('streamfs: cannot write the output: no space left on device; the stream continues\n');
+    const copy = cli(['cat', '--snapshot', '/streamfs/x'], { url });
+    expect([await copy.code, copy.out()]).toEqual([0, 'abc']);
   });
 
   it.each([

@@ -87,6 +87,25 @@ describe('in a pipe', () => {
     expect(await once(child, 'exit')).toEqual([141, null]);
   });
 
+  it('SIGUSR1 does not open the debugger of Node', async () => {
+    const child = spawn(process.execPath, [MAIN, 'cat', '--stream', '/streamfs/usr1'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, STREAMFS_URL: at.url },
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    let stderr = '';
+    child.stderr.on('data', (piece) => {
+      stderr += piece;
+    });
+    await at.untilReaders('/streamfs/usr1', 1);
+    child.kill('SIGUSR1');
+    await at.put('/streamfs/usr1', 'x');
+    await once(child.stdout, 'data');
+    await at.json('POST', '/end?path=/streamfs/usr1');
+    expect(await once(child, 'close')).toEqual([0, null]);
+    expect(stderr).not.toContain('Debugger');
+  });
+
   it('an output that cannot be written to is a failure, not silence', async () => {
     await at.put('/streamfs/full', Buffer.alloc(MB));
     await at.json('POST', '/end?path=/streamfs/full');

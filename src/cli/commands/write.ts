@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { Readable } from 'node:stream';
 import type { StreamSettings, WriteOptions } from '../../client/index.ts';
 import type { CommandContext } from '../context.ts';
-import { UsageError } from '../exit-codes.ts';
+import { EXIT, UsageError } from '../exit-codes.ts';
 import { printable } from '../io.ts';
 import { isTerminal } from '../is-terminal.ts';
 import { Progress } from '../progress.ts';
@@ -33,7 +33,7 @@ const CHUNK_BYTES = 64 * 1024;
  * `streamfs write [--stream] PATH`: sends standard input as it arrives, as fast as the server accepts it. With `--json`
  * the result goes to standard output, and nothing else does.
  */
-export async function write(context: CommandContext, path: string, options: Options): Promise<undefined> {
+export async function write(context: CommandContext, path: string, options: Options): Promise<number> {
   const { lossless = false, readers } = options;
   const settings = settingsOfWrite(options);
   // Options that only streams support imply --stream.
@@ -78,6 +78,7 @@ export async function write(context: CommandContext, path: string, options: Opti
     await tee?.flush();
     progress.stop(`${printable(path)}: wrote`);
     if (context.global.json) await context.printJson({ path, ...result });
+    return tee?.isIncomplete ? EXIT.failed.code : EXIT.ok.code;
   } finally {
     progress.stop();
     // It may be waiting for input that is no longer needed.

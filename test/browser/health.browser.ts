@@ -2,8 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { server } from '../e2e/harness/server.ts';
+import { startRedis } from '../logs/redis/redis-server.ts';
 import { hasBrowser, openPage, REFUSED, useBrowser } from './harness/page.ts';
 
 const ALL = 'a-token-for-all-0123456789';
@@ -24,6 +25,46 @@ describe.runIf(hasBrowser)('readers and health', () => {
     await page.getByText('Nobody reads.').waitFor();
     await reading.text().catch(() => '');
     await expect.poll(async () => (await at.facts('/streamfs/x'))?.readers).toBe(0);
+  });
+
+  it('kicks a reader on the node that listed it, and on no other', async () => {
+    const log = await startRedis();
+    onTestFinished(() => log.close());
+    const nodes = [
+      await server({ streamfs: { log: log.url, log_node: 'a' } }),
+      await server({ streamfs: { log: log.url, log_node: 'b' } }),
+    ] as const;
+    await nodes[0].put('/streamfs/x', 'bytes');
+    for (const { api } of nodes.map((node) => ({ api: node.api('/files?path=/streamfs/x&stream=true') }))) {
+      const reading = await fetch(api);
+      onTestFinished(() => void reading.body?.cancel().catch(() => {}));
+    }
+    // As behind a load balancer, another node answers when the reader is kicked.
+    const page = await openPage(nodes[0], { at: '#/health', expected: [/status of 409/] });
+    let answering: (typeof nodes)[number] = nodes[0];
+    await page.route('**/api/v1/readers/*', async (route) => {
+      const { pathname, search } = new URL(route.request().url());
+      const response = await fetch(`${answering.url}${pathname}${search}`, { method: route.request().method() });
+      await route.fulfill({ status: response.status, json: await response.json() });
+    });
+    await page.getByRole('heading', { name: 'Readers 1 of node a' }).waitFor();
+    const kick = async () => {
+      await page.getByRole('button', { name: /^Kick 127/ }).click();
+      await page.getByRole('button', { name: /^Really kick/ }).click();
+    };
+    answering = nodes[1];
+    await kick();
+    await page
+      .getByRole('alert')
+      .filter({ hasText: /this is node b, not a: .* open this page at the address of that node/i })
+      .waitFor();
+    const readers = (at: (typeof nodes)[number]) => at.facts('/streamfs/x').then((facts) => facts?.readers);
+    expect(await Promise.all(nodes.map(readers))).toEqual([1, 1]);
+    answering = nodes[0];
+    await kick();
+    await page.getByText('Nobody reads.').waitFor();
+    expect(await page.getByRole('alert').count()).toBe(0);
+    expect(await Promise.all(nodes.map(readers))).toEqual([0, 1]);
   });
 
   it('draws what was, with holes where nothing was asked while the tab was hidden', async () => {

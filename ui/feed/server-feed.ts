@@ -13,6 +13,8 @@ export interface ReaderRow extends ReaderInfo {
   rate: number | undefined;
   /** Milliseconds in which the bytes of its lag were written; undefined if nothing is being written. */
   behind: number | undefined;
+  /** The server that listed the reader, if it shares a log with others: each numbers its own readers. */
+  node: string | undefined;
 }
 
 type Chart = 'received' | 'delivered' | 'memory' | 'delay';
@@ -23,6 +25,8 @@ export class ServerFeed {
   readonly readers = signal<readonly ReaderRow[]>([]);
   /** Total number of readers. */
   readonly readerCount = signal(0);
+  /** The server that listed the readers, if it shares a log with others. */
+  readonly node = signal<string | undefined>(undefined);
   /** Bytes per second, bytes, milliseconds. */
   readonly history = signal<Readonly<Record<Chart, History>>>({
     received: EMPTY,
@@ -50,14 +54,16 @@ export class ServerFeed {
     const delivered = this.#rates.rate('delivered', life, stats.totals.delivered, time);
     const readers: ReaderRow[] = [];
     let total = 0;
+    let node: string | undefined;
     for (let after: number | undefined = 0; after !== undefined && readers.length < MAX_READERS; ) {
       const page = await this.#api.readers({ after, signal });
       const seen = performance.now();
+      ({ node } = page);
       for (const reader of page.readers) {
         const rate = this.#rates.rate(`reader ${reader.id}`, life, reader.bytes, seen);
         const end = reader.offset + reader.lag;
         const written = this.#rates.rate(`end ${reader.id}`, reader.generation, end, seen);
-        readers.push({ ...reader, rate, behind: written ? (reader.lag * 1000) / written : undefined });
+        readers.push({ ...reader, rate, behind: written ? (reader.lag * 1000) / written : undefined, node });
       }
       total = page.count;
       after = page.next;
@@ -74,5 +80,6 @@ export class ServerFeed {
     this.stats.value = stats;
     this.readers.value = readers;
     this.readerCount.value = total;
+    this.node.value = node;
   }
 }

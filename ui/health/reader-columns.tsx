@@ -8,9 +8,14 @@ import type { Column } from '../table/column.ts';
 export interface ReaderColumnContext {
   /** Milliseconds since 1970, by the server's clock. */
   now: number;
-  /** The reader whose disconnection must be confirmed. */
-  asked: number | undefined;
-  onKick: (id: number) => void;
+  /** The key of the reader whose disconnection must be confirmed. */
+  asked: string | undefined;
+  onKick: (reader: ReaderRow) => void;
+}
+
+/** Servers that share a log give the same ids to different readers. */
+export function keyOfReader({ id, node }: ReaderRow): string {
+  return `${id} ${node ?? ''}`;
 }
 
 export function readerColumns({ now, asked, onKick }: ReaderColumnContext): readonly Column<ReaderRow>[] {
@@ -112,16 +117,20 @@ export function readerColumns({ now, asked, onKick }: ReaderColumnContext): read
       title: '',
       width: '86px',
       narrow: '',
-      render: ({ id, address, path }) => (
-        <button
-          type="button"
-          class={asked === id ? 'danger small' : 'small'}
-          aria-label={`${asked === id ? 'Really kick' : 'Kick'} ${address ?? `reader ${id}`} of ${printable(path)}`}
-          onClick={() => onKick(id)}
-        >
-          {asked === id ? 'Really?' : 'Kick'}
-        </button>
-      ),
+      render: (reader) => {
+        const { address, id, path } = reader;
+        const isAsked = asked === keyOfReader(reader);
+        return (
+          <button
+            type="button"
+            class={isAsked ? 'danger small' : 'small'}
+            aria-label={`${isAsked ? 'Really kick' : 'Kick'} ${address ?? `reader ${id}`} of ${printable(path)}`}
+            onClick={() => onKick(reader)}
+          >
+            {isAsked ? 'Really?' : 'Kick'}
+          </button>
+        );
+      },
     },
   ];
 }

@@ -1,33 +1,38 @@
 /** The readers: which are slow, what each has lost, and a button to disconnect one. */
 import { useState } from 'preact/hooks';
+import { isClientError } from '../../src/client/index.ts';
 import { Failure } from '../failure.tsx';
 import { problemOf } from '../feed/poller.ts';
 import type { ReaderRow, ServerFeed } from '../feed/server-feed.ts';
 import { FilterField } from '../filter/filter-field.tsx';
 import { count, counted } from '../format.ts';
 import { streamHash } from '../hash.ts';
+import { printable } from '../printable.ts';
 import type { PageClient } from '../session/page-client.ts';
 import type { Sort } from '../table/sort.ts';
 import { sorted } from '../table/sort.ts';
 import { Table } from '../table/table.tsx';
-import { readerColumns } from './reader-columns.tsx';
+import { keyOfReader, readerColumns } from './reader-columns.tsx';
 
 export function Readers({ client, feed }: { client: PageClient; feed: ServerFeed }) {
   const [sort, setSort] = useState<Sort>({ column: 'lag', descending: true });
   const [filter, setFilter] = useState('');
-  const [asked, setAsked] = useState<number>();
+  const [asked, setAsked] = useState<string>();
   const [error, setError] = useState<string>();
   const rows = feed.readers.value;
   const total = feed.readerCount.value;
+  const node = feed.node.value;
 
-  const kick = async (id: number) => {
+  const kick = async (reader: ReaderRow) => {
     setError(undefined);
-    if (asked !== id) return setAsked(id);
+    if (asked !== keyOfReader(reader)) return setAsked(keyOfReader(reader));
     setAsked(undefined);
     try {
-      await client.api.kick(id);
+      await client.api.kick(reader.id, { node: reader.node });
     } catch (failure) {
-      setError(problemOf(failure).message);
+      const { message } = problemOf(failure);
+      const isOtherNode = isClientError(failure, 'NODE_DIFFERS');
+      setError(isOtherNode ? `${message}. To kick it, open this page at the address of that node.` : message);
     }
     feed.poller.refresh();
   };
@@ -35,7 +40,7 @@ export function Readers({ client, feed }: { client: PageClient; feed: ServerFeed
   const columns = readerColumns({
     now: Date.now() + client.watch.clockAhead,
     asked,
-    onKick: (id) => void kick(id),
+    onKick: (reader) => void kick(reader),
   });
   const keyOf = columns.find(({ id }) => id === sort.column)?.sortBy ?? (({ id }: ReaderRow) => id);
   const wanted = filter.toLowerCase();
@@ -49,6 +54,7 @@ export function Readers({ client, feed }: { client: PageClient; feed: ServerFeed
       <div class="toolbar">
         <h2>
           Readers <span class="muted">{count(total)}</span>
+          {node === undefined ? null : <span class="muted"> of node {printable(node)}</span>}
         </h2>
         <FilterField label="Filter readers by stream, address or state" value={filter} onChange={setFilter} />
       </div>
@@ -61,7 +67,7 @@ export function Readers({ client, feed }: { client: PageClient; feed: ServerFeed
         label="Readers"
         columns={columns}
         rows={sorted(matching, keyOf, sort.descending)}
-        keyOf={({ id }) => String(id)}
+        keyOf={keyOfReader}
         sort={sort}
         onSort={setSort}
         onOpen={({ path }) => {

@@ -6,13 +6,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { hasBrowser, startBrowser } from '../e2e/harness/browser.ts';
 import { cuttableProxyTo } from '../e2e/harness/cuttable-proxy.ts';
 import { hasFfmpeg } from '../e2e/harness/ffmpeg.ts';
 import { type ServerProcess, server } from '../e2e/harness/server.ts';
 import { waitFor } from '../harness/wait.ts';
-import { hasFirefox, startFirefox } from './harness/firefox.ts';
-import { type AnyBrowser, FORMATS, type Look, sourceOf, type Tab, TOTAL, watchScript } from './harness/media.ts';
+import { type AnyBrowser, BROWSERS, type Tab } from './harness/browsers.ts';
+import { FORMATS, type Look, sourceOf, TOTAL, watchScript } from './harness/media.ts';
 
 /** The source is this many seconds ahead at first. */
 const BURST = 6;
@@ -29,28 +28,19 @@ const isAll = process.env.STREAMFS_MEDIA === 'all';
 const SOME = { Chromium: ['WebM', 'MPEG-TS', 'MP3'], Firefox: ['WebM'] } as const;
 const PLAYED = Object.keys(FORMATS).filter((name) => name !== 'MJPEG');
 
-const BROWSERS: readonly [
-  name: string,
-  isThere: boolean,
-  start: () => Promise<AnyBrowser>,
-  formats: readonly string[],
-][] = [
-  ['Chromium', hasBrowser, startBrowser, isAll ? PLAYED : SOME.Chromium],
-  ['Firefox', hasFirefox, startFirefox, isAll ? PLAYED : SOME.Firefox],
-];
-
 describe.runIf(hasFfmpeg).each(BROWSERS)(
-  'a player that loses its connection in %s',
-  (_name, isThere, start, formats) => {
+  'a player that loses its connection in $name',
+  ({ name: browserName, isInstalled, start }) => {
+    const formats = isAll ? PLAYED : SOME[browserName];
     let browser: AnyBrowser;
     beforeAll(async () => {
-      if (isThere) browser = await start();
+      if (isInstalled) browser = await start();
     });
     afterAll(() => browser?.close());
 
     const cases = formats.flatMap((format) => Object.keys(CUTS).map((cut) => [format, cut] as const));
 
-    it.runIf(isThere).each(cases)('%s goes on by itself where %s', async (name, cut) => {
+    it.runIf(isInstalled).each(cases)('%s goes on by itself where %s', async (name, cut) => {
       const directory = mkdtempSync(join(tmpdir(), 'streamfs-cuts-'));
       onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
       const streamfs = { persist: directory, ring_buffer_size: '4MB' };
@@ -105,7 +95,7 @@ describe.runIf(hasFfmpeg).each(BROWSERS)(
       const { played: atRestart } = await look();
       await waitFor(`${name} to go on`, async () => (await look()).played > atRestart + 1);
       const report = `${name}, ${cut}: said after ${(noticed / 1000).toFixed(1)} s, plays again after ${((performance.now() - cutAt) / 1000).toFixed(1)} s, ${(atRestart - before).toFixed(1)} s played between`;
-      if (isAll) process.stdout.write(`${_name}: ${report}\n`);
+      if (isAll) process.stdout.write(`${browserName}: ${report}\n`);
       expect(await tab.evaluate('document.querySelector("[role=alert]") === null')).toBe(true);
       expect(await tab.evaluate('document.querySelector("[data-testid=reading]").dataset.phase')).toMatch(
         /playing|buffering/,
@@ -116,7 +106,7 @@ describe.runIf(hasFfmpeg).each(BROWSERS)(
       (['removed', 'ended'] as const).map((how) => [format, how] as const),
     );
 
-    it.runIf(isThere).each(successions)(
+    it.runIf(isInstalled).each(successions)(
       '%s goes on with the next stream of its name where it was %s',
       async (name, how) => {
         const at = await server({ streamfs: { ring_buffer_size: '4MB' } });

@@ -3,22 +3,11 @@
  * Chromium and Firefox as players. The table in docs/media.md shows the results.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hasBrowser, startBrowser } from '../e2e/harness/browser.ts';
 import { hasFfmpeg } from '../e2e/harness/ffmpeg.ts';
 import { type ServerProcess, startServer } from '../e2e/harness/server.ts';
 import { waitFor } from '../harness/wait.ts';
-import { hasFirefox, startFirefox } from './harness/firefox.ts';
-import {
-  type AnyBrowser,
-  BLUE_FROM,
-  FORMATS,
-  type Format,
-  type Look,
-  sourceOf,
-  type Tab,
-  TOTAL,
-  watchScript,
-} from './harness/media.ts';
+import { type AnyBrowser, BROWSERS, type Tab } from './harness/browsers.ts';
+import { BLUE_FROM, FORMATS, type Format, type Look, sourceOf, TOTAL, watchScript } from './harness/media.ts';
 
 /**
  * Seconds of each source: first those until it plays, at most this many; then, until LOST, those that arrive at once, so that most
@@ -40,21 +29,12 @@ const PIECE_BYTES = 1500;
 const isAll = process.env.STREAMFS_MEDIA === 'all';
 const SOME = { Chromium: ['WebM', 'MP3', 'MJPEG'], Firefox: ['MP3', 'MJPEG'] } as const;
 
-const BROWSERS: readonly [
-  name: string,
-  isThere: boolean,
-  start: () => Promise<AnyBrowser>,
-  formats: readonly string[],
-][] = [
-  ['Chromium', hasBrowser, startBrowser, isAll ? Object.keys(FORMATS) : SOME.Chromium],
-  ['Firefox', hasFirefox, startFirefox, isAll ? Object.keys(FORMATS) : SOME.Firefox],
-];
-
-describe.runIf(hasFfmpeg).each(BROWSERS)('sound and video in %s', (_name, isThere, start, formats) => {
+describe.runIf(hasFfmpeg).each(BROWSERS)('sound and video in $name', ({ name: browserName, isInstalled, start }) => {
+  const formats = isAll ? Object.keys(FORMATS) : SOME[browserName];
   let browser: AnyBrowser;
   let at: ServerProcess;
   beforeAll(async () => {
-    if (isThere) [browser, at] = await Promise.all([start(), startServer()]);
+    if (isInstalled) [browser, at] = await Promise.all([start(), startServer()]);
   });
   afterAll(async () => {
     await browser?.close();
@@ -75,7 +55,7 @@ describe.runIf(hasFfmpeg).each(BROWSERS)('sound and video in %s', (_name, isTher
     return answer !== '';
   }
 
-  it.runIf(isThere).each(formats)(
+  it.runIf(isInstalled).each(formats)(
     'contract 102: %s plays for who joins early and late, and goes on after a gap',
     async (name) => {
       const format = FORMATS[name]!;

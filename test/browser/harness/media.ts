@@ -68,18 +68,6 @@ export function sourceOf(name: string): Buffer {
   return stdout;
 }
 
-/** The methods of a page that both playwright and puppeteer have. */
-export interface Tab {
-  goto(address: string): Promise<unknown>;
-  evaluate(script: string): Promise<unknown>;
-  close(): Promise<unknown>;
-}
-
-export interface AnyBrowser {
-  newPage(): Promise<Tab>;
-  close(): Promise<void>;
-}
-
 /**
  * A script that counts in the page how many seconds were played, and samples the picture.
  *

@@ -17,8 +17,10 @@ import { FORMATS, type Look, sourceOf, TOTAL, watchScript } from './harness/medi
 const BURST = 6;
 const STEP_MS = 100;
 
-/** The ways in which a connection ends, and what the page says then. */
+/** The ways in which a connection ends, or delivers nothing more without an end, and what the page says then. */
 const CUTS: Readonly<Record<string, RegExp>> = {
+  'its connection is half-open':
+    /restarted at the live end .*(nothing arrived while the stream grew|the connection was cut)/,
   'its connection is cut': /restarted at the live end .*the (connection was cut|server closed the connection)/,
   'the server restarts': /restarted at the live end .*the (connection was cut|server closed the connection)/,
   'it is kicked': /restarted at the live end .*the (connection was cut|server closed the connection)/,
@@ -51,27 +53,10 @@ describe.runIf(hasFfmpeg).each(BROWSERS)(
       await at.json('POST', `/files?path=${path}&type=${type}&container=${container}`);
       const bytes = sourceOf(name);
       const second = (seconds: number) => Math.round((bytes.length * seconds) / TOTAL);
-      let written = second(BURST);
-      await at.put(path, bytes.subarray(0, written));
+      const write = (from: number, to: number) => at.put(path, bytes.subarray(second(from), second(to)));
+      await write(0, BURST);
       // In real time, whatever happens to the server.
-      let isWriting = true;
-      const begun = performance.now();
-      const writing = (async () => {
-        while (isWriting) {
-          await new Promise((resolve) => setTimeout(resolve, STEP_MS));
-          const next = Math.min(bytes.length, second(BURST + (performance.now() - begun) / 1000));
-          if (next === written) continue;
-          const isPut = await at.put(path, bytes.subarray(written, next)).then(
-            () => true,
-            () => false,
-          );
-          if (isPut) written = next;
-        }
-      })();
-      onTestFinished(async () => {
-        isWriting = false;
-        await writing;
-      });
+      writeInRealTime(BURST, write);
 
       const tab = await browser.newPage();
       onTestFinished(async () => void (await tab.close()));
@@ -87,6 +72,8 @@ describe.runIf(hasFfmpeg).each(BROWSERS)(
         at.process.kill('SIGKILL');
         await at.process.exited;
         at = await server({ streamfs, port });
+      } else if (cut === 'its connection is half-open') {
+        proxy.freezeAll();
       } else proxy.cutAll();
       const before = (await look()).played;
       const cutAt = performance.now();
@@ -100,6 +87,29 @@ describe.runIf(hasFfmpeg).each(BROWSERS)(
       expect(await tab.evaluate('document.querySelector("[data-testid=reading]").dataset.phase')).toMatch(
         /playing|buffering/,
       );
+    });
+
+    it.runIf(isInstalled)('plays where its first connection is half-open before anything arrives', async () => {
+      const [name = ''] = formats;
+      const at = await server({ streamfs: { ring_buffer_size: '4MB' } });
+      const proxy = await cuttableProxyTo(at.port);
+      const path = '/streamfs/tv';
+      const { container = 'auto', type } = FORMATS[name]!;
+      await at.json('POST', `/files?path=${path}&type=${type}&container=${container}`);
+      const tab = await browser.newPage();
+      onTestFinished(async () => void (await tab.close()));
+      await tab.goto(`${proxy.url}/ui/#/s${path}`);
+      await tab.evaluate(watchScript());
+      await at.untilReaders(path, 1);
+      proxy.freezeAll();
+      const bytes = sourceOf(name);
+      const second = (seconds: number) => Math.round((bytes.length * seconds) / TOTAL);
+      writeInRealTime(0, (from, to) => at.put(path, bytes.subarray(second(from), second(to))));
+      await waitFor('the page to say what happened', async () =>
+        CUTS['its connection is half-open']!.test(await said(tab)),
+      );
+      await waitFor(`${name} to play`, async () => ((await tab.evaluate('look')) as Look).played > 1);
+      expect(await tab.evaluate('document.querySelector("[role=alert]") === null')).toBe(true);
     });
 
     const successions = (isAll ? formats : formats.slice(0, 1)).flatMap((format) =>
@@ -146,6 +156,31 @@ describe.runIf(hasFfmpeg).each(BROWSERS)(
     );
   },
 );
+
+/**
+ * Until the test is finished: writes each part of a source, between two times in seconds, at its time, and again if
+ * that failed.
+ */
+function writeInRealTime(start: number, write: (from: number, to: number) => Promise<void>): void {
+  let isWriting = true;
+  let written = start;
+  const begun = performance.now();
+  const writing = (async () => {
+    while (isWriting && written < TOTAL) {
+      await new Promise((resolve) => setTimeout(resolve, STEP_MS));
+      const next = Math.min(TOTAL, start + (performance.now() - begun) / 1000);
+      const isPut = await write(written, next).then(
+        () => true,
+        () => false,
+      );
+      if (isPut) written = next;
+    }
+  })();
+  onTestFinished(async () => {
+    isWriting = false;
+    await writing;
+  });
+}
 
 async function said(tab: Tab): Promise<string> {
   return String(await tab.evaluate('document.querySelector("[data-testid=restarts]")?.textContent'));

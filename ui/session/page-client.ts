@@ -14,6 +14,12 @@ const UNAUTHORIZED = 401;
 /** A link with less remaining time than this is renewed. */
 const RENEW_BEFORE_MS = 5 * 60_000;
 
+/** The connections that a browser opens to a server over HTTP/1.1. */
+const BROWSER_CONNECTIONS = 6;
+
+/** A connection without a response to a small request for this long counts as dead. */
+const PROBE_MS = 2000;
+
 export class PageClient {
   readonly api: StreamFSClient;
   readonly watch: ServerWatch;
@@ -22,15 +28,16 @@ export class PageClient {
   /** The address of the server, including the prefix of a proxy, without a slash at its end. */
   readonly origin: string;
   readonly #base: string;
+  readonly #health: string;
   readonly #links = new Map<string, { url: string; expires: number }>();
 
   /** @param base the address of the server, without `api/v1` */
   constructor(base: string) {
     this.origin = base;
-    const health = `${base}/api/v1/health`;
+    this.#health = `${base}/api/v1/health`;
     // Not limited by the page's connections, so that it never waits in our own queue.
     this.watch = new ServerWatch(async (signal) => {
-      const response = await fetch(health, { signal, cache: 'no-store', credentials: 'omit' });
+      const response = await fetch(this.#health, { signal, cache: 'no-store', credentials: 'omit' });
       await response.text();
       return Date.parse(response.headers.get('date') ?? '');
     });
@@ -63,6 +70,20 @@ export class PageClient {
   /** Makes the next `addressOf` create a new link: a server that has restarted may not accept the previous one. */
   forgetLink(path: string): void {
     this.#links.delete(path);
+  }
+
+  /**
+   * Makes the browser close its idle connections that are half-open, so that the next request of a media element, which
+   * has no timeout, gets a working one. Requests that are sent together use all idle connections, and aborting one
+   * closes its connection.
+   */
+  async dropDeadConnections(): Promise<void> {
+    const ask = async () => {
+      // With credentials, like a media element: browsers use separate connections for requests without.
+      const response = await fetch(this.#health, { signal: AbortSignal.timeout(PROBE_MS), cache: 'no-store' });
+      await response.text();
+    };
+    await Promise.allSettled(Array.from({ length: BROWSER_CONNECTIONS }, ask));
   }
 
   async #readable(path: string): Promise<string> {

@@ -21,12 +21,32 @@ export interface PageFetchOptions {
   onResponse: (status: number) => void;
   /** Called if there was no response, or it was cut; not if the page aborted the request. */
   onFailure: (error: unknown) => void;
+  /** Milliseconds after which a GET request without a response is given up. */
+  timeout?: number;
 }
 
-export function createPageFetch({ connections, token, link, onResponse, onFailure }: PageFetchOptions): FetchFunction {
+/**
+ * A half-open connection never responds, and a browser sends further requests over it. The server answers a GET within
+ * `log_deadline`, 10 s by default.
+ */
+const RESPONSE_TIMEOUT_MS = 15_000;
+
+export function createPageFetch({
+  connections,
+  token,
+  link,
+  onResponse,
+  onFailure,
+  timeout = RESPONSE_TIMEOUT_MS,
+}: PageFetchOptions): FetchFunction {
   return async (url, init) => {
     const { signal } = init;
-    const release = await connections.take(signal);
+    const free = await connections.take(signal);
+    const deadline = new Deadline(init.method === 'GET' ? timeout : undefined);
+    const release = () => {
+      deadline.clear();
+      free();
+    };
     const fail = (error: unknown) => {
       release();
       if (signal?.aborted !== true) onFailure(error);
@@ -37,13 +57,15 @@ export function createPageFetch({ connections, token, link, onResponse, onFailur
       const current = token();
       if (current !== undefined) headers.authorization = `Bearer ${current}`;
       const address = current === undefined ? signed(url, link()) : url;
-      response = await fetch(address, { ...init, headers, credentials: 'omit', cache: 'no-store' } as RequestInit);
+      const either = signal === undefined ? deadline.signal : AbortSignal.any([signal, deadline.signal]);
+      const rest = { headers, signal: either, credentials: 'omit', cache: 'no-store' };
+      response = await fetch(address, { ...init, ...rest } as RequestInit);
     } catch (error) {
       fail(error);
       throw error;
     }
     onResponse(response.status);
-    return observed(response, url, release, fail);
+    return observed(response, url, release, fail, deadline);
   };
 }
 
@@ -58,7 +80,13 @@ function signed(url: string, link: SignedLink | undefined): string {
 }
 
 /** The same response; its connection is released at the end of its body. */
-function observed(response: Response, url: string, release: () => void, fail: (error: unknown) => void): FetchResponse {
+function observed(
+  response: Response,
+  url: string,
+  release: () => void,
+  fail: (error: unknown) => void,
+  deadline: Deadline,
+): FetchResponse {
   const whole = async <T>(body: Promise<T>): Promise<T> => {
     try {
       const value = await body;
@@ -76,6 +104,8 @@ function observed(response: Response, url: string, release: () => void, fail: (e
     status: response.status,
     headers: response.headers,
     get body() {
+      // It may be a live read, whose silence its reader detects by the missing heartbeats.
+      deadline.clear();
       return body === null ? null : passing(body, release, fail);
     },
     text: async () => {
@@ -112,4 +142,24 @@ function passing(
     },
     { highWaterMark: 0 },
   );
+}
+
+/** Aborts a request after a while, unless it is cleared. */
+class Deadline {
+  readonly #controller = new AbortController();
+  readonly #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(ms: number | undefined) {
+    if (ms === undefined) return;
+    const error = new Error(`no response for ${ms / 1000} s`);
+    this.#timer = setTimeout(() => this.#controller.abort(error), ms);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
+  }
 }

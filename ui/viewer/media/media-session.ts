@@ -16,7 +16,7 @@ import { isTransient, type StreamStatus, streamStatus } from '../connection/stre
 import type { FoundFacts, Source } from '../source.ts';
 import type { Start } from '../view-state.ts';
 import { mediaPlan } from './media-source.ts';
-import { StallDetector } from './stall-detector.ts';
+import { type Stall, StallDetector } from './stall-detector.ts';
 
 /** After this long without picture or sound, a problem is reported. */
 const PROBLEM_AFTER_MS = 5000;
@@ -32,6 +32,13 @@ const MAX_RESTART_DELAY_MS = 8000;
 
 /** A shorter measurement of the bit rate means nothing. */
 const MIN_MEASURED_SECONDS = 3;
+
+/**
+ * How long a player may receive nothing at first while bytes are written: it may wait for the next key frame. Doubled
+ * with each restart in a row that played nothing, so that a stream with rarer key frames plays too.
+ */
+const FIRST_BYTES_MS = 8000;
+const MAX_FIRST_BYTES_MS = 64_000;
 
 /** So often a player that fails before it has received anything is restarted. */
 const MAX_UNEXPLAINED_FAILURES = 2;
@@ -50,9 +57,20 @@ type Outcome =
   | { kind: 'live end' }
   /** It has played all bytes that it received, and its connection is closed. */
   | { kind: 'closed' }
-  | { kind: 'stalled' }
+  /** `silent`: its connection is open, but nothing arrives. */
+  | { kind: Stall }
   /** `isCut`: because of its connection. */
   | { kind: 'failed'; why: string; isCut: boolean; hasPlayed: boolean; hasReceived: boolean };
+
+/** An outcome after which playback goes on by itself. */
+type Interruption = Exclude<Outcome, { kind: 'live end' }>;
+
+const RESTART_REASONS: Readonly<Record<Interruption['kind'], string>> = {
+  closed: 'the server closed the connection',
+  failed: 'the player had failed',
+  silent: 'nothing arrived while the stream grew',
+  stalled: 'the player had stalled: bytes were lost',
+};
 
 const NO_STATUS = 'unreachable';
 const NO_ANSWER = 'the server does not answer';
@@ -181,17 +199,14 @@ export class MediaSession {
     return !hasReceived && this.#failures < MAX_UNEXPLAINED_FAILURES;
   }
 
-  async #restart(outcome: Outcome): Promise<void> {
+  async #restart(outcome: Interruption): Promise<void> {
     const isCut = this.#wasUnreachable || (outcome.kind === 'failed' && outcome.isCut);
-    const why = isCut
-      ? 'the connection was cut'
-      : outcome.kind === 'closed'
-        ? 'the server closed the connection'
-        : 'the player had stalled: bytes were lost';
+    const why = isCut ? 'the connection was cut' : RESTART_REASONS[outcome.kind];
     this.#restarts += 1;
     const times = this.#restarts === 1 ? 'once' : counted(this.#restarts, 'time');
     this.notice.value = `restarted at the live end ${times}, because ${why}`;
     this.#source.client.forgetLink(this.#source.path);
+    if (isCut || outcome.kind === 'silent') await this.#source.client.dropDeadConnections();
     const delay =
       this.#failures === 0 ? 0 : Math.min(RESTART_DELAY_MS * 2 ** (this.#failures - 1), MAX_RESTART_DELAY_MS);
     if (delay > 0) {
@@ -291,7 +306,8 @@ export class MediaSession {
       return await new Promise<Outcome>((resolve) => {
         this.#end = resolve;
         this.#leaving.signal.addEventListener('abort', () => resolve({ kind: 'live end' }), { signal: isOver });
-        const stallDetector = new StallDetector(performance.now());
+        const firstBytesMs = Math.min(FIRST_BYTES_MS * 2 ** this.#failures, MAX_FIRST_BYTES_MS);
+        const stallDetector = new StallDetector(performance.now(), firstBytesMs);
         const state: PlaybackState = { received: 0, written: undefined, failure: undefined, isUnreachable: false };
         const check = () => {
           const { currentTime: time, ended, paused } = player;
@@ -299,9 +315,10 @@ export class MediaSession {
           const hasFailed = failure !== undefined;
           const isStopped = ended || (paused && !hasFailed);
           const now = performance.now();
-          if (stallDetector.check({ time, received, written, hasFailed, isStopped }, now)) {
+          const stall = stallDetector.check({ time, received, written, hasFailed, isStopped }, now);
+          if (stall !== undefined) {
             const cut = { kind: 'failed', why: NO_ANSWER, isCut: true, hasPlayed: true, hasReceived: true } as const;
-            resolve(failure?.isCut === true ? cut : { kind: 'stalled' });
+            resolve(failure?.isCut === true ? cut : { kind: stall });
           } else if (failure !== undefined && !stallDetector.hasPlayed) {
             resolve({ ...failure, kind: 'failed', hasPlayed: false, hasReceived: received > 0 });
           }
@@ -320,8 +337,8 @@ export class MediaSession {
           } else if (state.isUnreachable) {
             resolve({ kind: 'failed', why: NO_ANSWER, isCut: true, hasPlayed: true, hasReceived: true });
           } else if (status === undefined || !status.isOpen || status.generation !== this.#generation) {
-            // The player would have noticed, unless its connection is cut.
-            resolve({ kind: 'closed' });
+            // The player would have noticed, unless its connection is cut. One that has played nothing starts again.
+            resolve({ kind: stallDetector.hasPlayed ? 'closed' : 'silent' });
           } else state.written = status.end;
         };
         const checking = setInterval(check, CHECK_MS);
@@ -334,10 +351,13 @@ export class MediaSession {
           state.failure = { why, isCut };
           check();
         };
+        const onReceived = () => {
+          state.received += 1;
+          state.written = undefined;
+        };
         this.#listen(player, isOver, {
-          onReceived: () => {
-            state.received += 1;
-          },
+          hasReceived: () => state.received > 0,
+          onReceived,
           onClosed: () => resolve({ kind: 'closed' }),
           onFailure: fail,
         });
@@ -350,9 +370,6 @@ export class MediaSession {
           if (plan.isTransportStream) {
             const { playTransportStream } = await import('./transport-stream.ts');
             if (isOver.aborted) return;
-            const onReceived = () => {
-              state.received += 1;
-            };
             stop = playTransportStream(player, address, { onFailure: fail, onReceived });
           } else {
             player.src = address;
@@ -391,10 +408,14 @@ export class MediaSession {
     }
   }
 
-  #listen(player: HTMLMediaElement, signal: AbortSignal, { onClosed, onFailure, onReceived }: PlayerEvents): void {
+  #listen(
+    player: HTMLMediaElement,
+    signal: AbortSignal,
+    { hasReceived, onClosed, onFailure, onReceived }: PlayerEvents,
+  ): void {
     const on = (name: keyof HTMLMediaElementEventMap, work: () => void) =>
       player.addEventListener(name, work, { signal });
-    const watching = setInterval(() => void this.#reportSilence(signal), PROBLEM_AFTER_MS);
+    const watching = setInterval(() => void this.#reportSilence(signal, hasReceived), PROBLEM_AFTER_MS);
     const unwatch = () => clearInterval(watching);
     signal.addEventListener('abort', unwatch);
     on('progress', onReceived);
@@ -417,11 +438,13 @@ export class MediaSession {
   }
 
   /** Nothing has played for a while: a problem if there is anything to play. */
-  async #reportSilence(isOver: AbortSignal): Promise<void> {
+  async #reportSilence(isOver: AbortSignal, hasReceived: () => boolean): Promise<void> {
     const status = await this.#askedStatus().catch(() => undefined);
     if (isOver.aborted || this.facts.peek().phase.kind === 'playing') return;
     if (status === undefined || status === NO_STATUS || status.end === 0) return;
-    this.problem.value = 'Nothing plays yet: the player has found no point in the data to start from.';
+    this.problem.value = hasReceived()
+      ? 'Nothing plays yet: the player has found no point in the data to start from.'
+      : 'Nothing plays yet: no data has arrived. The server has found no point in the data to start from, or the connection has failed.';
   }
 
   /** Browsers play no sound before the user has interacted with the page: then it plays muted. */
@@ -458,7 +481,7 @@ function onConnectionEnd(address: string, signal: AbortSignal, callback: () => v
 interface PlaybackState {
   /** Grows with the data that the player has received. */
   received: number;
-  /** The end offset of the stream, requested while the player waits. */
+  /** The end offset of the stream, requested while the player waits and since it last received data. */
   written: number | undefined;
   failure: Failure | undefined;
   /** Whether the server did not answer while the player waited. */
@@ -471,6 +494,7 @@ interface Failure {
 }
 
 interface PlayerEvents {
+  hasReceived: () => boolean;
   onReceived: () => void;
   onClosed: () => void;
   onFailure: (why: string, isCut: boolean) => void;

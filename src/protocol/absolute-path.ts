@@ -11,6 +11,11 @@ export function withAbsolutePath(text: string, path: string): string {
     if (below === '/') break;
     const found = placeOf(below, text);
     if (found >= 0) return text.slice(0, found) + path + text.slice(found + below.length);
+    // An error may name a directory above the path, which is a file.
+    for (let end = below.lastIndexOf('/'); end > 0; end = below.lastIndexOf('/', end - 1)) {
+      const above = below.slice(0, end);
+      if (text.endsWith(`: ${above}`)) return text.slice(0, -above.length) + path.slice(0, at + end);
+    }
   }
   return text;
 }

@@ -11,6 +11,8 @@ describe('a path in an error', () => {
       'no stream can be created at /deep/mount/a: it is a directory',
     ],
     ['stream already exists: /a/a', '/a/a/a', 'stream already exists: /a/a/a'],
+    ['not a directory: /log', '/streamfs/log/below', 'not a directory: /streamfs/log'],
+    ['not a directory: /a/b', '/s/a/b/c/d', 'not a directory: /s/a/b'],
     ['permission denied: /it is "$&" is reserved', '/s/it is "$&"', 'permission denied: /s/it is "$&" is reserved'],
   ])('becomes absolute: %s', (text, path, expected) => {
     expect(withAbsolutePath(text, path)).toBe(expected);
@@ -20,6 +22,7 @@ describe('a path in an error', () => {
     ['stream not found: /streamfs/live', '/streamfs/live'],
     ['the log in /var/live-2 is full', '/streamfs/live'],
     ['the log in /var/live is full', '/streamfs/live'],
+    ['the log in /var is full', '/streamfs/var/live'],
     ['stream is closed', '/streamfs/live'],
     ['no mount at path: /', '/streamfs/'],
   ])('is unchanged if it is absolute, or another path: %s', (text, path) => {

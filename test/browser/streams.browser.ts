@@ -145,9 +145,20 @@ describe.runIf(hasBrowser)('the list of streams', () => {
     const at = await server();
     const page = await openPage(at, { expected: [REFUSED] });
     await page.getByRole('button', { name: 'New stream' }).click();
-    await page.getByRole('textbox', { name: 'Path' }).fill('/nowhere/x');
+    await page.getByText('/streamfs/build/log is in /streamfs/build.').waitFor();
+    for (const [path, why] of [
+      ['/nowhere/x', '/nowhere/x is not in a directory for streams. Begin the path with /streamfs/'],
+      ['/memfs/x', '/memfs/x is not in a directory for streams. Begin the path with /streamfs/'],
+      ['/streamfs/a/', '/streamfs/a/ is a directory. Add the name of the stream, such as /streamfs/a/log'],
+    ] as const) {
+      await page.getByRole('textbox', { name: 'Path' }).fill(path);
+      await page.getByRole('button', { name: 'Create' }).click();
+      await page.getByRole('alert').filter({ hasText: why }).waitFor();
+    }
+    await at.put('/streamfs/file', '');
+    await page.getByRole('textbox', { name: 'Path' }).fill('/streamfs/file/below');
     await page.getByRole('button', { name: 'Create' }).click();
-    await page.getByRole('alert').filter({ hasText: '/nowhere/x' }).waitFor();
+    await page.getByText('not a directory: /streamfs/file', { exact: true }).waitFor();
     // By the path that was typed, though the server's text names the path below the mount.
     await create(at, '/streamfs/old');
     await page.getByRole('textbox', { name: 'Path' }).fill('/streamfs/old');

@@ -18,13 +18,13 @@ export interface CreateDialogProps {
 export function CreateDialog({ client, mounts, onClose, onCreated }: CreateDialogProps) {
   const form = useRef<HTMLFormElement>(null);
   const action = useAction();
-  const prefix = mounts[0]?.path ?? '/streamfs';
+  const prefix = directoryOf(mounts[0]?.path ?? '/streamfs');
   const submit = (event: Event) => {
     event.preventDefault();
     const fields = new FormData(form.current!);
     const text = (name: string) => String(fields.get(name) ?? '').trim();
     void action.run(async () => {
-      const path = text('path');
+      const path = newStreamPath(text('path'), mounts);
       await client.api.create(path, settingsOf(text));
       onCreated(path);
     });
@@ -34,15 +34,10 @@ export function CreateDialog({ client, mounts, onClose, onCreated }: CreateDialo
       <form ref={form} onSubmit={submit} class="dialog-form">
         <label class="field">
           <span>Path</span>
-          <input
-            name="path"
-            class="mono"
-            defaultValue={`${prefix === '/' ? '' : prefix}/`}
-            required
-            autofocus
-            spellcheck={false}
-          />
-          <small>Directories come with the names: /streamfs/build/log is in /streamfs/build.</small>
+          <input name="path" class="mono" defaultValue={prefix} required autofocus spellcheck={false} />
+          <small>
+            Directories come with the names: {prefix}build/log is in {prefix}build.
+          </small>
         </label>
         <details>
           <summary>Settings of this stream</summary>
@@ -93,6 +88,22 @@ function Choice({ name, title, values }: { name: string; title: string; values: 
       </select>
     </label>
   );
+}
+
+/** A mount with a slash at its end. */
+function directoryOf(mount: string): string {
+  return mount === '/' ? mount : `${mount}/`;
+}
+
+/** @throws if it is the name of a directory, or of a place without streams */
+function newStreamPath(text: string, mounts: readonly Mount[]): string {
+  const path = text.startsWith('/') ? text : `/${text}`;
+  const directories = mounts.map((mount) => directoryOf(mount.path));
+  if (directories.length > 0 && !directories.some((directory) => path.startsWith(directory))) {
+    throw new Error(`${path} is not in a directory for streams. Begin the path with ${directories.join(' or ')}`);
+  }
+  if (path.endsWith('/')) throw new Error(`${path} is a directory. Add the name of the stream, such as ${path}log`);
+  return path;
 }
 
 /** @throws for invalid sizes and durations */

@@ -126,8 +126,8 @@ function End({ client, row, onDone }: { client: PageClient; row: StreamRow; onDo
   return (
     <form class="dialog-form" onSubmit={submit}>
       <p>
-        Nothing can be written to it after that. Its {counted(row.readers, 'reader')} get the remaining bytes and the
-        end.
+        Nothing can be written to it after that. Its {counted(row.readers, 'reader gets', 'readers get')} the remaining
+        bytes and the end.
       </p>
       <label class="field">
         <span>How it ended</span>
@@ -159,8 +159,8 @@ function Remove({ client, row, onDone, onKeep }: RemoveProps) {
   return (
     <div class="dialog-form">
       <p>
-        Its {size(row.retained)} are gone then, and its {counted(row.readers, 'reader')} get the end. A stream that is
-        made at this path later is another one.
+        Its {size(row.retained)} are gone then, and its {counted(row.readers, 'reader gets', 'readers get')} the end. A
+        stream that is made at this path later is another one.
       </p>
       <Failure error={action.error} />
       <div class="buttons">

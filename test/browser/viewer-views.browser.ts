@@ -333,6 +333,19 @@ describe.runIf(hasBrowser)('the views of a stream', () => {
     await expect.poll(() => page.getByTestId('log-status').textContent()).toBe('2 lines');
   });
 
+  it.each(['log', 'media', 'hex', 'terminal', 'image'])(
+    'show a missing stream as soon as it is created: %s',
+    async (view) => {
+      const at = await server();
+      const page = await openPage(at, { at: `#/s/streamfs/later?view=${view}`, expected: [REFUSED] });
+      await expect.poll(() => phase(page)).toBe('refused');
+      await at.json('POST', '/files?path=/streamfs/later&type=audio/mpeg');
+      await expect.poll(() => phase(page)).toMatch(/^(live|connecting|buffering)$/);
+      await at.untilReaders('/streamfs/later', 1);
+      expect(await page.getByRole('button', { name: 'Create it and wait' }).count()).toBe(0);
+    },
+  );
+
   it('are shared by an address that works without a token, for that one stream, and downloaded whole', async () => {
     const at = await server({
       server: { tokens: [{ name: 'all', token: TOKEN, rights: ['read', 'write', 'admin'], paths: ['/**'] }] },

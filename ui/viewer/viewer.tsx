@@ -3,6 +3,7 @@
 import { type Signal, signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
+import { isClientError } from '../../src/client/index.ts';
 import { isNarrow } from '../narrow.ts';
 import { here, replaceState } from '../routing.ts';
 import type { PageClient } from '../session/page-client.ts';
@@ -11,6 +12,8 @@ import { SNIFFED_BYTES, type Sniffed, sniff } from './bytes/sniff.ts';
 import { isSettledByType, sniffedOfContainer, viewFor } from './choose-view.ts';
 import { ConnectionLine } from './connection/connection-line.tsx';
 import { isNotFound, type ReadingFacts } from './connection/reading.ts';
+import { NEXT_GENERATION_POLL_MS } from './connection/reading-session.ts';
+import { isTransient, streamStatus } from './connection/stream-status.ts';
 import { HexView } from './hex/hex-view.tsx';
 import { ImageView } from './image/image-view.tsx';
 import { LogView } from './log/log-view.tsx';
@@ -48,6 +51,16 @@ export function Viewer({ actions, client, heading, path }: ViewerProps) {
     );
     return () => leaving.abort();
   }, [client, path, attempt.number]);
+
+  const isMissing = reading.value?.value.phase.kind === 'refused' && isNotFound(reading.value.value.phase);
+  useEffect(() => {
+    if (!isMissing) return;
+    const leaving = new AbortController();
+    void untilCreated(client, path, mayAsk, leaving.signal).then((isCreated) => {
+      if (isCreated) setAttempt(({ number }) => ({ number: number + 1, create: false }));
+    });
+    return () => leaving.abort();
+  }, [client, path, isMissing]);
 
   const change = useCallback((part: Partial<ViewState>) => {
     const narrow = isNarrow.peek();
@@ -161,6 +174,20 @@ function View({ view, source, sniffed, state, change, onFirstBytes }: ViewProps)
 /** JSON is unfolded by default: in the address the flag has the opposite meaning. */
 function laidOut<T extends Partial<ViewState>>(state: T): T {
   return state.isUnfolded === undefined ? state : { ...state, isUnfolded: !state.isUnfolded };
+}
+
+/** Waits for a missing stream. Returns false if that is useless or no longer wanted. */
+async function untilCreated(client: PageClient, path: string, mayAsk: boolean, signal: AbortSignal): Promise<boolean> {
+  while (!signal.aborted) {
+    await new Promise((resolve) => setTimeout(resolve, NEXT_GENERATION_POLL_MS));
+    if (signal.aborted || document.hidden) continue;
+    try {
+      if ((await streamStatus(client, path, mayAsk)) !== undefined) return !signal.aborted;
+    } catch (error) {
+      if (!isClientError(error) || !isTransient(error)) return false;
+    }
+  }
+  return false;
 }
 
 /** The declared type, and the format detected from the bytes if there is none. */

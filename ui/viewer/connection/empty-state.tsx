@@ -21,7 +21,7 @@ function textFor(facts: ReadingFacts | undefined): string | undefined {
   }
   if (phase.kind === 'gone') return 'It was removed. A new stream with this name will appear here.';
   if (phase.kind === 'refused' && isNotFound(phase)) {
-    return 'There is no stream with this name. It may have been removed, or not been created yet.';
+    return 'There is no stream with this name. It may have been removed, or not been created yet. It appears here as soon as it is created.';
   }
   return undefined;
 }

@@ -12,11 +12,11 @@ const KEYS: readonly [keys: string, what: string][] = [
 ];
 
 const KEYS_OF_A_LOG: typeof KEYS = [
-  ['n, N', 'next hit, hit before'],
+  ['n, N', 'next match, previous match'],
   ['Space', 'stay here, or follow'],
   ['g, G', 'to the first line that is kept; to the end, and follow'],
   ['o', 'fold or unfold the JSON of the selected line'],
-  ['click, Shift+click', 'select a line; select up to here'],
+  ['click', 'select a line; with Shift, all lines up to there'],
 ];
 
 export function HelpDialog({ onClose }: { onClose: () => void }) {

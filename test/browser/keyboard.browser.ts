@@ -22,6 +22,19 @@ const BAR = `{
   })
 }`;
 
+/** Pairs of controls that cover each other, by their labels. Rows of a table are clipped by it. */
+const OVERLAPS = `{
+  const root = document.querySelector('dialog[open]') ?? document.querySelector('main');
+  const shown = [...root.querySelectorAll('button, select, input, summary')]
+    .filter((each) => each.checkVisibility() && each.closest('.table') === null)
+    .map((each) => ({ each, ...each.getBoundingClientRect().toJSON() }));
+  const labelOf = ({ each }) => each.ariaLabel ?? each.textContent;
+  shown.flatMap((a, n) => shown.slice(n + 1)
+    .filter((b) => Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 &&
+      Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1 && !a.each.contains(b.each) && !b.each.contains(a.each))
+    .map((b) => labelOf(a) + ' and ' + labelOf(b)));
+}`;
+
 describe.runIf(hasBrowser)('the page by keys alone', () => {
   useBrowser();
 
@@ -114,6 +127,7 @@ describe.runIf(hasBrowser)('at every width', () => {
       const fits = async (name: string) => {
         expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(width);
         expect(await page.evaluate(BAR)).toEqual({ isWithin: true, isOneLine: true });
+        expect(await page.evaluate(OVERLAPS)).toEqual([]);
         await page.screenshot({ path: join(PICTURES, `${name}-${width}-${colorScheme}.png`) });
       };
       await page.getByRole('link', { name: '/streamfs/radio' }).waitFor();
@@ -128,6 +142,9 @@ describe.runIf(hasBrowser)('at every width', () => {
       await page.goto(`${at.url}/ui/#/s/streamfs/build/log`);
       await page.getByText('a line of a log').first().waitFor();
       await fits('viewer');
+      await page.getByRole('combobox', { name: 'Where to begin' }).selectOption('From offset …');
+      await page.getByRole('textbox', { name: 'Offset in bytes' }).waitFor();
+      await fits('viewer-offset');
     }
   });
 });

@@ -39,7 +39,7 @@ export function TokenBox() {
           />
         </label>
         <button type="submit" class="primary">
-          Go on
+          Continue
         </button>
       </form>
       <Failure error={problem} />

@@ -6,7 +6,8 @@ export function listenToKeys(onHelp: () => void): () => void {
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     const target = event.target as Element;
-    if (target.closest('dialog') !== null) return;
+    // The focus may have left an open dialog, because the focused button was removed.
+    if (target.closest('dialog') !== null || document.querySelector('dialog[open]') !== null) return;
     const search = document.querySelector<HTMLInputElement>('input[data-search]');
     if (target instanceof HTMLInputElement && target === search && event.key === 'Escape') {
       // The browser clears it; then the list should have the focus.

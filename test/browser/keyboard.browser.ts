@@ -74,6 +74,22 @@ describe.runIf(hasBrowser)('the page by keys alone', () => {
     await page.getByRole('dialog').waitFor({ state: 'detached' });
   });
 
+  it('closes a dialog with Escape, and nothing else, also after the focused button has gone', async () => {
+    const at = await server();
+    await at.put('/streamfs/x', 'bytes');
+    const page = await openPage(at, { at: '#/s/streamfs/x' });
+    await page.getByRole('button', { name: 'Details' }).click();
+    await page.getByRole('dialog').getByText('End', { exact: true }).click();
+    await page.getByRole('button', { name: 'End the stream' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByText('It has ended.').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect(new URL(page.url()).hash).toBe('#/s/streamfs/x');
+    await page.keyboard.press('Escape');
+    await expect.poll(() => new URL(page.url()).hash).toBe('#/');
+  });
+
   it('has a name for everything that can be used, and shows where the focus is', async () => {
     const at = await server();
     await at.put('/streamfs/alpha', 'x');
@@ -145,6 +161,11 @@ describe.runIf(hasBrowser)('at every width', () => {
       await page.getByRole('combobox', { name: 'Where to begin' }).selectOption('From offset …');
       await page.getByRole('textbox', { name: 'Offset in bytes' }).waitFor();
       await fits('viewer-offset');
+      await page.goto(`${at.url}/ui/#/s/streamfs/build/log?q=a(%3F=b)&regex=1`);
+      await page.getByText('lookahead, lookbehind and back references are not supported').waitFor();
+      await fits('viewer-search-error');
+      const search = await page.getByRole('searchbox', { name: 'Search in lines' }).boundingBox();
+      expect(search?.width).toBeGreaterThan(200);
     }
   });
 });

@@ -294,7 +294,7 @@ describe.runIf(hasBrowser)('a log in the viewer', () => {
     await page.keyboard.type('needle');
     await expect.poll(() => page.getByTestId('hits').textContent()).toMatch(/of 19$/);
     const current = () => log(page).locator('.row.current').textContent();
-    await page.getByRole('button', { name: 'Next hit' }).focus();
+    await page.getByRole('button', { name: 'Next match' }).focus();
     await page.keyboard.press('g');
     for (const key of ['n', 'n', 'Shift+N']) {
       const before = await page.getByTestId('hits').textContent();
@@ -314,6 +314,18 @@ describe.runIf(hasBrowser)('a log in the viewer', () => {
     await page.getByRole('searchbox', { name: 'Search in lines' }).fill('(');
     await page.getByRole('button', { name: 'Regular expression' }).click();
     await expect.poll(() => page.getByTestId('hits').textContent()).toMatch(/\(/);
+  });
+
+  it('says that the stream has not reached the requested offset, and continues when it has', async () => {
+    const at = await server();
+    await at.put('/streamfs/app', 'one\n');
+    const page = await openPage(at, { at: '#/s/streamfs/app?offset=8' });
+    await page.getByTestId('reading').filter({ hasText: 'the stream ends 4 bytes before this offset' }).waitFor();
+    await page.getByText('The stream has not reached this offset yet.').waitFor();
+    await at.put('/streamfs/app', 'two\nthree\n');
+    await page.getByText('three', { exact: true }).waitFor();
+    expect(await page.getByText('two', { exact: true }).count()).toBe(0);
+    await page.getByTestId('reading').filter({ hasText: 'live' }).waitFor();
   });
 
   it('filters with lines around hits, leaves what happened, and keeps the state in the address', async () => {

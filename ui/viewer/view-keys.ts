@@ -16,9 +16,10 @@ export function listenToViewKeys(keys: Readonly<Record<string, () => void>>): ()
 /** Whether a key is input for a field, or activates a button. */
 function isMeantForElement({ key, target }: KeyboardEvent): boolean {
   if (!(target instanceof Element)) return false;
+  // The focus may have left an open dialog, because the focused button was removed.
+  if (document.querySelector('dialog[open]') !== null) return true;
   // A closed dialog keeps the focus until the next frame.
-  const dialog = target.closest('dialog');
-  if (dialog !== null) return dialog.open;
+  if (target.closest('dialog') !== null) return false;
   if (target.closest('input:not([type=checkbox]), textarea, select') !== null) return true;
   return key === ' ' && target.closest('button, a, summary, [role=button], input') !== null;
 }

@@ -78,6 +78,10 @@ describe('the state of a read', () => {
     for (const [phase, state, detail] of phases) {
       expect(textOfReading({ ...facts, phase }, 1000)).toMatchObject({ state, detail });
     }
+    expect(textOfReading({ ...facts, phase: { kind: 'history' }, ahead: 1234 }, 0)).toMatchObject({
+      state: 'waiting',
+      detail: 'the stream ends 1,234 bytes before this offset',
+    });
   });
 
   it('is announced with its reason and losses, and without figures that count', () => {

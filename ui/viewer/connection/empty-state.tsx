@@ -9,7 +9,8 @@ export function EmptyState({ reading }: { reading: Signal<Signal<ReadingFacts> |
 
 function textFor(facts: ReadingFacts | undefined): string | undefined {
   if (facts === undefined) return undefined;
-  const { offset, phase } = facts;
+  const { ahead, offset, phase } = facts;
+  if (ahead !== undefined) return 'The stream has not reached this offset yet. Data from there on appears here.';
   if (phase.kind === 'live') {
     return offset === 0
       ? 'Nothing has been written yet. New data appears here.'

@@ -216,12 +216,15 @@ export class ReadingSession {
 
   #publish(): void {
     const silence = this.#waitingSince === undefined ? 0 : performance.now() - this.#waitingSince;
-    const lag = this.#streamEnd === undefined ? undefined : Math.max(0, this.#streamEnd - (this.#offset ?? 0));
+    const offset = this.#offset ?? 0;
+    const isAhead = this.#phase.kind === 'history' && !this.#hasData && offset > (this.#streamEnd ?? offset);
+    const lag = this.#streamEnd === undefined ? undefined : Math.max(0, this.#streamEnd - offset);
     this.facts.value = {
       phase: this.#phase,
       silentFor: silence > SILENCE_MS ? silence : undefined,
       offset: this.#offset,
       lag: this.#phase.kind === 'live' || this.#phase.kind === 'history' ? lag : undefined,
+      ahead: isAhead ? offset - this.#streamEnd! : undefined,
       lost: this.#lost,
     };
   }

@@ -5,7 +5,7 @@
  *     connecting ──open──► history ──caught-up──► live ──cut──► reconnecting ──open──► history …
  *         └──refused                         └──end──► ended, or gone ──next generation──► history …
  */
-import { size } from '../../format.ts';
+import { counted, size } from '../../format.ts';
 
 /** Why a stream no longer exists. */
 export type GoneReason = 'removed' | 'expired';
@@ -32,6 +32,8 @@ export interface ReadingFacts {
   offset: number | undefined;
   /** Bytes of the stream that this page has not received; undefined if unknown. */
   lag: number | undefined;
+  /** Bytes that are missing until the stream reaches the requested offset; undefined if it has, or if unknown. */
+  ahead?: number | undefined;
   /** Bytes lost in gaps so far. */
   lost: number;
 }
@@ -65,18 +67,18 @@ export interface Announcement {
   text: string;
 }
 
-export function announcementOf({ lost, phase, silentFor }: ReadingFacts): Announcement {
+export function announcementOf({ ahead, lost, phase, silentFor }: ReadingFacts): Announcement {
   const isSilent = silentFor !== undefined && (phase.kind === 'live' || phase.kind === 'history');
   const losses = lost === 0 ? '' : `, ${size(lost)} lost`;
   if (isSilent) return { phase: 'silent', text: `silent: nothing from the server${losses}` };
   // Without the seconds, which count down.
   if (phase.kind === 'reconnecting') return { phase: phase.kind, text: `reconnecting: ${phase.why}${losses}` };
-  const { detail, state } = textOfReading({ phase, silentFor: undefined }, 0);
+  const { detail, state } = textOfReading({ ahead, phase, silentFor: undefined }, 0);
   return { phase: `${phase.kind} ${lost > 0}`, text: `${state}${detail === '' ? '' : `: ${detail}`}${losses}` };
 }
 
 export function textOfReading(
-  { phase, silentFor }: Pick<ReadingFacts, 'phase' | 'silentFor'>,
+  { ahead, phase, silentFor }: Pick<ReadingFacts, 'ahead' | 'phase' | 'silentFor'>,
   now: number,
 ): ReadingText {
   if (silentFor !== undefined && (phase.kind === 'live' || phase.kind === 'history')) {
@@ -86,6 +88,13 @@ export function textOfReading(
     case 'connecting':
       return { state: 'connecting', detail: '', tone: 'busy' };
     case 'history':
+      if (ahead !== undefined) {
+        return {
+          state: 'waiting',
+          detail: `the stream ends ${counted(ahead, 'byte')} before this offset`,
+          tone: 'busy',
+        };
+      }
       return { state: 'history', detail: 'reading the retained bytes', tone: 'busy' };
     case 'live':
       return { state: 'live', detail: '', tone: 'good' };

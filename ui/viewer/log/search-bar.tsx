@@ -107,18 +107,22 @@ export function SearchBar({ change, input, onNext, onPrevious, state, status }: 
             <output data-testid="hits" class={status.searchError === undefined ? '' : 'error'}>
               {status.searchError ?? hitsText(status)}
             </output>
-            <button
-              type="button"
-              class="quiet"
-              aria-label="Hit before"
-              aria-keyshortcuts="Shift+N"
-              onClick={onPrevious}
-            >
-              ↑
-            </button>
-            <button type="button" class="quiet" aria-label="Next hit" aria-keyshortcuts="N" onClick={onNext}>
-              ↓
-            </button>
+            {status.searchError === undefined ? (
+              <>
+                <button
+                  type="button"
+                  class="quiet"
+                  aria-label="Previous match"
+                  aria-keyshortcuts="Shift+N"
+                  onClick={onPrevious}
+                >
+                  ↑
+                </button>
+                <button type="button" class="quiet" aria-label="Next match" aria-keyshortcuts="N" onClick={onNext}>
+                  ↓
+                </button>
+              </>
+            ) : null}
           </span>
         ) : null}
         {isNarrow.value ? (

@@ -12,7 +12,7 @@ const MAX_STEPS = 250;
 /** Maximum number of expansions for these steps: repetitions of an empty expression add no steps. */
 const MAX_WRITTEN = 4 * MAX_STEPS;
 
-const UNSUPPORTED = 'looking ahead or behind and back references are not supported here: they may take for ever';
+const UNSUPPORTED = 'lookahead, lookbehind and back references are not supported: they may take forever';
 const TOO_LONG = 'the expression is too long, or repeats too often';
 
 type Anchor = 'start' | 'end' | 'word' | 'no-word';

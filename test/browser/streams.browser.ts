@@ -141,6 +141,19 @@ describe.runIf(hasBrowser)('the list of streams', () => {
     expect(await page.getByRole('link', { name: 'b', exact: true }).count()).toBe(1);
   });
 
+  it('adds up the streams that its filter shows', async () => {
+    const at = await server();
+    await at.put('/streamfs/with-reader', 'bytes');
+    await at.put('/streamfs/without', 'bytes');
+    const reading = await fetch(at.api('/files?path=/streamfs/with-reader&stream=true'));
+    const page = await openPage(at);
+    await page.getByText(/ · 1 reader · /).waitFor();
+    await page.getByRole('searchbox').fill('without');
+    await page.getByRole('heading', { name: 'Streams 1 of 2' }).waitFor();
+    await page.getByText(/ · 0 readers · /).waitFor();
+    await reading.body?.cancel();
+  });
+
   it('makes a stream with settings, and says what the server has against it', async () => {
     const at = await server();
     const page = await openPage(at, { expected: [REFUSED] });
@@ -276,6 +289,11 @@ describe.runIf(hasBrowser)('the list of streams', () => {
     await at.json('POST', '/end?path=/streamfs/x');
     await dialog.getByLabel('Text').fill('too late');
     await page.keyboard.press('Enter');
-    await dialog.getByRole('alert').filter({ hasText: 'stream is closed' }).waitFor();
+    await dialog
+      .getByRole('alert')
+      .filter({
+        hasText: 'The stream has ended, and nothing more can be written to it. Remove it to use its name again.',
+      })
+      .waitFor();
   });
 });

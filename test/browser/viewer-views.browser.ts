@@ -319,6 +319,17 @@ describe.runIf(hasBrowser)('the views of a stream', () => {
     await page.getByTestId('hex').waitFor();
   });
 
+  it('lead from a directory to its streams', async () => {
+    const at = await server();
+    await at.put('/streamfs/build/log', 'a line\n');
+    await at.put('/streamfs/other', 'a line\n');
+    const page = await openPage(at, { at: '#/s/streamfs/build', expected: [REFUSED] });
+    await page.getByTestId('reading').filter({ hasText: 'this is a directory, not a stream' }).waitFor();
+    await page.getByRole('link', { name: 'Show its streams' }).click();
+    await page.getByRole('heading', { name: 'Streams 1 of 2' }).waitFor();
+    await page.getByRole('link', { name: '/streamfs/build/log' }).waitFor();
+  });
+
   it('say why a stream is refused, and can make one and wait for it', async () => {
     const at = await server();
     const page = await openPage(at, { at: '#/s/streamfs/none', expected: [REFUSED] });

@@ -14,6 +14,11 @@ export interface Problem {
 
 const FORBIDDEN = 403;
 
+/** Errors whose text does not say enough to a user of the page. */
+const EXPLANATIONS: Readonly<Record<string, string>> = {
+  STREAM_CLOSED: 'The stream has ended, and nothing more can be written to it. Remove it to use its name again.',
+};
+
 const PAUSE_MS = 2000;
 
 export class Poller {
@@ -81,6 +86,7 @@ export class Poller {
 }
 
 export function problemOf(error: unknown): Problem {
-  const message = error instanceof Error ? error.message : String(error);
+  const explained = isClientError(error) ? EXPLANATIONS[error.code] : undefined;
+  const message = explained ?? (error instanceof Error ? error.message : String(error));
   return { message, isForbidden: isClientError(error) && error.status === FORBIDDEN };
 }

@@ -83,7 +83,7 @@ export function StreamsView({ client, feed }: { client: PageClient; feed: Stream
           New stream
         </button>
       </div>
-      <Summary feed={feed} />
+      <Summary feed={feed} rows={matching} />
       <Table
         label="Streams"
         columns={columns}
@@ -129,10 +129,9 @@ export function StreamsView({ client, feed }: { client: PageClient; feed: Stream
   );
 }
 
-/** The totals, and the time of the data if it is not current. */
-function Summary({ feed }: { feed: StreamsFeed }) {
+/** The totals of the streams that are shown, and the time of the data if it is not current. */
+function Summary({ feed, rows }: { feed: StreamsFeed; rows: readonly StreamRow[] }) {
   const { problem, updatedAt } = feed.poller;
-  const rows = feed.rows.value;
   if (problem.value !== undefined) {
     return (
       <p class="error summary" role="alert">

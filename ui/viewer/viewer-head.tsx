@@ -41,7 +41,7 @@ export function ViewerHead({ actions, auto, change, client, heading, path, state
           value={state.view ?? ''}
           onChange={(event) => change({ view: VIEWS.find((each) => each === event.currentTarget.value) })}
         >
-          <option value="">{auto === undefined ? 'Automatic' : `Automatic: ${VIEW_NAMES[auto]}`}</option>
+          <option value="">{auto === undefined ? 'Auto' : `Auto: ${VIEW_NAMES[auto]}`}</option>
           {VIEWS.map((each) => (
             <option key={each} value={each}>
               {VIEW_NAMES[each]}

@@ -4,6 +4,7 @@ import { type Signal, signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useCallback, useEffect, useMemo, useState } from 'preact/hooks';
 import { isClientError } from '../../src/client/index.ts';
+import { placeHash } from '../hash.ts';
 import { isNarrow } from '../narrow.ts';
 import { here, replaceState } from '../routing.ts';
 import type { PageClient } from '../session/page-client.ts';
@@ -109,6 +110,11 @@ export function Viewer({ actions, client, heading, path }: ViewerProps) {
           <button type="button" onClick={() => setAttempt({ number: attempt.number + 1, create: attempt.create })}>
             Read again
           </button>
+          {phase.kind === 'refused' && phase.code === 'IS_A_DIRECTORY' ? (
+            <a class="button" href={placeHash('streams', new URLSearchParams({ q: `${path}/` }))}>
+              Show its streams
+            </a>
+          ) : null}
           {phase.kind === 'refused' && isNotFound(phase) ? (
             <button type="button" onClick={() => setAttempt({ number: attempt.number + 1, create: true })}>
               Create it and wait

@@ -74,6 +74,11 @@ describe('the state of a read', () => {
         'it was unused for too long; waiting for another stream with this name',
       ],
       [{ kind: 'refused', why: 'no right', code: 'FORBIDDEN' }, 'refused', 'no right'],
+      [
+        { kind: 'refused', why: 'is a directory: /', code: 'IS_A_DIRECTORY' },
+        'refused',
+        'this is a directory, not a stream',
+      ],
     ] as const;
     for (const [phase, state, detail] of phases) {
       expect(textOfReading({ ...facts, phase }, 1000)).toMatchObject({ state, detail });

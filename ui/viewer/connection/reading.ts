@@ -55,6 +55,9 @@ const END_REASONS: Readonly<Record<string, string>> = {
 /** Error codes that mean that the stream does not exist. */
 export const NOT_FOUND_CODES: readonly string[] = ['NOT_FOUND', 'STREAM_NOT_FOUND'];
 
+/** Refusals whose text does not say enough to a user of the page. */
+const REFUSALS: Readonly<Record<string, string>> = { IS_A_DIRECTORY: 'this is a directory, not a stream' };
+
 /** Whether a read was refused because the stream does not exist. */
 export function isNotFound({ code }: Phase & { kind: 'refused' }): boolean {
   return NOT_FOUND_CODES.includes(code);
@@ -121,6 +124,6 @@ export function textOfReading(
     case 'refused':
       return isNotFound(phase)
         ? { state: 'not there', detail: 'there is no stream with this name', tone: 'bad' }
-        : { state: 'refused', detail: phase.why, tone: 'bad' };
+        : { state: 'refused', detail: REFUSALS[phase.code] ?? phase.why, tone: 'bad' };
   }
 }

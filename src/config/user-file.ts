@@ -9,7 +9,7 @@ import { fileProblem } from '../errors/index.ts';
 import { formatSize } from '../units/index.ts';
 
 /** The largest configuration, or file of certificates, in bytes: a larger file is the wrong file. */
-export const MAX_USER_FILE_BYTES = 4 * 1024 * 1024;
+const MAX_USER_FILE_BYTES = 4 * 1024 * 1024;
 
 const [openFile, closeFile, factsOf] = [promisify(open), promisify(close), promisify(fstat)];
 

@@ -1,6 +1,7 @@
 /** The list of streams, and its actions. */
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
+import { cuttableProxyTo } from '../e2e/harness/cuttable-proxy.ts';
 import { type ServerProcess, server } from '../e2e/harness/server.ts';
 import { hasBrowser, openPage, REFUSED, useBrowser } from './harness/page.ts';
 
@@ -139,6 +140,17 @@ describe.runIf(hasBrowser)('the list of streams', () => {
     await folder.click();
     await page.getByRole('link', { name: 'one' }).waitFor({ state: 'detached' });
     expect(await page.getByRole('link', { name: 'b', exact: true }).count()).toBe(1);
+  });
+
+  it('goes on when all of its connections are half-open', async () => {
+    const at = await server();
+    const proxy = await cuttableProxyTo(at.port);
+    await at.put('/streamfs/before', 'bytes');
+    const page = await openPage(proxy);
+    await row(page, '/streamfs/before').waitFor();
+    proxy.freezeAll();
+    await at.put('/streamfs/after', 'bytes');
+    await row(page, '/streamfs/after').waitFor({ timeout: 60_000 });
   });
 
   it('adds up the streams that its filter shows', async () => {

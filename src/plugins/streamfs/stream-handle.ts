@@ -73,7 +73,8 @@ export class StreamHandle implements FileHandle {
       const found = offset === undefined ? this.next(reader, size) : await this.at(offset, size);
       if (found !== undefined) return found;
       const left = deadline - performance.now();
-      if (left <= 0) return this.nothing(offset ?? reader.cursor, false);
+      // A loss that was found before there were bytes is reported with the next ones: until then the position is before it.
+      if (left <= 0) return this.nothing(offset ?? reader.cursor - this.skipped, false);
       await this.change(reader, left, options.signal);
     }
   }

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { RingStream } from '../../../src/core/internal.ts';
 import type { FileHandle, HandleRead } from '../../../src/fs/index.ts';
+import { StreamHandle } from '../../../src/plugins/streamfs/stream-handle.ts';
 import { bytes, failure, mount, openReader, text } from './setup.ts';
 
 const READ = { flags: 0, mode: 0o644 };
@@ -173,6 +175,29 @@ describe('handles', () => {
     again.commit();
     const rest = await handle.read({ size: 100, timeout: 0 });
     expect({ text: text(rest.data), skipped: rest.skipped }).toEqual({ text: 'abcdef', skipped: 0 });
+  });
+
+  it('contract 9, 56: a loss that is found by a read without bytes is reported once, with the next bytes', async () => {
+    const stream = new RingStream({ retention: 100, maxLag: 100 });
+    const access = { reads: true, writes: false };
+    const stat = () => Promise.reject(new Error('not asked for'));
+    const handle = new StreamHandle({ path: '/a', stream, type: () => '', access, stat, onClose: () => undefined });
+    stream.append(bytes('gone'));
+    stream.forgetBelow(4);
+    const none = await handle.read({ size: 100, timeout: 0 });
+    expect({ text: text(none.data), offset: none.offset, skipped: none.skipped }).toEqual({
+      text: '',
+      offset: 0,
+      skipped: 0,
+    });
+    none.commit();
+    stream.append(bytes('next'));
+    const next = await handle.read({ size: 100, timeout: 0 });
+    expect({ text: text(next.data), offset: next.offset, skipped: next.skipped }).toEqual({
+      text: 'next',
+      offset: 4,
+      skipped: 4,
+    });
   });
 
   it('contract 58: seek refuses negative offsets and unknown whence', async () => {

@@ -58,7 +58,10 @@ export class Transport {
     return path.startsWith(`${BASE}/`) ? this.base + path.slice(BASE.length) : new URL(path, this.base).href;
   }
 
-  /** The response, of any status. Rejects with the error of fetch, or with the signal's reason. */
+  /**
+   * The response, of any status. Rejects with the error of fetch, with the signal's reason, or with a `protocol` error
+   * for a web page: no successful response of the API is one, so it is the login page of a network or another server.
+   */
   async send(method: string, route: string, options: RequestOptions = {}): Promise<FetchResponse> {
     const headers: Record<string, string> = { ...options.headers };
     if (this.#authorization !== undefined) headers.authorization = this.#authorization;
@@ -74,12 +77,22 @@ export class Transport {
       if (typeof options.body !== 'string' && !(options.body instanceof Uint8Array)) init.duplex = 'half';
     }
     signal?.throwIfAborted();
+    let response: FetchResponse;
     try {
-      return await this.#fetch(this.base + route + queryString(options.query), init);
+      response = await this.#fetch(this.base + route + queryString(options.query), init);
     } catch (error) {
       signal?.throwIfAborted();
       throw error;
     }
+    if (!response.ok || !/^text\/html\b/i.test(response.headers.get('content-type') ?? '')) return response;
+    // Frees the connection. The error is reported in any case.
+    await response.text().catch(() => undefined);
+    throw this.#notOurs(`${method} ${route} is a web page`, response);
+  }
+
+  #notOurs(what: string, { status }: FetchResponse, cause?: unknown): StreamFSClientError {
+    const message = `the server's response to ${what}: is ${this.base} a StreamFS server?`;
+    return new StreamFSClientError('protocol', message, { status, cause });
   }
 
   /**
@@ -104,8 +117,7 @@ export class Transport {
     try {
       return JSON.parse(text) as T;
     } catch (cause) {
-      const message = `the server's response to ${method} ${route} is not JSON: is ${this.base} a StreamFS server?`;
-      throw new StreamFSClientError('protocol', message, { status: response.status, cause });
+      throw this.#notOurs(`${method} ${route} is not JSON`, response, cause);
     }
   }
 

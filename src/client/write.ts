@@ -58,7 +58,7 @@ export async function write(
   } catch (error) {
     counted?.stop();
     if (counted?.failure !== undefined) throw counted.failure.error;
-    if (transport.aborted(options.signal)) throw error;
+    if (transport.aborted(options.signal) || error instanceof StreamFSClientError) throw error;
     if (neverConnected(error)) throw transport.unreachable(error);
     throw cutWrite(sent(), error);
   }

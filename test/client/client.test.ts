@@ -220,6 +220,35 @@ describe('client', () => {
     expect(isClientError(error, 'PROTOCOL')).toBe(true);
   });
 
+  it('a web page is a protocol error of every request, and never taken for the bytes of a file or an acknowledgement', async () => {
+    const server = await fakeServer((request, response) => {
+      request.resume();
+      request.on('end', () => {
+        response.setHeader('Content-Type', 'text/html; charset=utf-8');
+        response.end('<html>Please log in</html>');
+      });
+    });
+    const client = new StreamFSClient({ url: server.url });
+    const all = async (pieces: AsyncIterable<unknown>) => {
+      for await (const _ of pieces) throw new Error('delivered');
+    };
+    for (const act of [
+      () => client.health(),
+      () => client.read('/f'),
+      () => all(client.download('/f')),
+      () => client.openSnapshot('/s/a'),
+      () => all(client.follow('/s/a')),
+      () => client.write('/f', 'x'),
+      () => client.write('/s/a', 'x', { reconnect: true, retryFor: 1 }),
+    ]) {
+      const error = await act().then(String, (thrown: unknown) => thrown);
+      expect(error).toMatchObject({
+        code: 'PROTOCOL',
+        message: expect.stringContaining(` is a web page: is ${server.url}/api/v1 a StreamFS server?`),
+      });
+    }
+  });
+
   it('says that a server which is starting is not ready', async () => {
     const server = await fakeServer((_request, response) => refuse(response, 503, 'NOT_READY'));
     expect(await new StreamFSClient({ url: server.url }).ready()).toBe(false);

@@ -320,7 +320,7 @@ export class SharedFileSystem extends StreamFiles {
         await lines.complete();
         await writer.flush();
       };
-      mirror.addLineHolder(writer, { complete });
+      mirror.addHeldLine(writer, { complete });
     }
     return lines;
   }
@@ -332,7 +332,7 @@ export class SharedFileSystem extends StreamFiles {
       ...{ sender, mirror, isLines, producer },
       onDone: (done) => {
         entry.writers = removed(entry.writers, done);
-        mirror.removeLineHolder(done);
+        mirror.removeHeldLine(done);
         if (producer !== undefined && attempts?.get(producer.id) === done) attempts.delete(producer.id);
         this.used(entry.path);
       },
@@ -456,7 +456,7 @@ export class SharedFileSystem extends StreamFiles {
       stat: () => this.stat(path),
       onClose: () => {
         entry.handles--;
-        if (line !== undefined) mirror.removeLineHolder(line);
+        if (line !== undefined) mirror.removeHeldLine(line);
         this.used(path);
       },
     });
@@ -470,7 +470,7 @@ export class SharedFileSystem extends StreamFiles {
     const open = () => this.newWriter(mirror, isLines || isJson, undefined);
     if (isJson || !isLines) return new LogHandleWriter(open);
     const lines = new HandleLines({ line: new LogLine(open, memory), memory, stream: mirror.stream });
-    mirror.addLineHolder(lines, lines);
+    mirror.addHeldLine(lines, lines);
     return lines;
   }
 

@@ -23,8 +23,8 @@ export interface MirrorOwner {
   formatLost(mirror: Mirror): void;
 }
 
-/** A writer of this node that holds the start of a line. */
-export interface LineHolder {
+/** A line of a writer of this node, whose start may be held. */
+export interface HeldLine {
   /** Appends the held line, completed with a newline. */
   complete(): void | Promise<void>;
 }
@@ -33,7 +33,7 @@ export class Mirror implements LogSink {
   readonly entry: Entry;
   readonly backlog = new Backlog(MAX_STREAM_BACKLOG_BYTES);
   /** Those of this node, by the writer or handle that they belong to. */
-  private lineHolders: Map<object, LineHolder> | undefined;
+  private heldLines: Map<object, HeldLine> | undefined;
   /** The times of the last use and of the last renewal in the log, by the monotonic clock. */
   usedAt: number;
   renewedAt: number;
@@ -138,17 +138,17 @@ export class Mirror implements LogSink {
 
   /** Appends the unfinished lines of this node, before it ends the stream. One that cannot be appended is lost. */
   async completeLines(): Promise<void> {
-    if (this.lineHolders === undefined) return;
-    await Promise.allSettled(Array.from(this.lineHolders.values(), async (holder) => holder.complete()));
+    if (this.heldLines === undefined) return;
+    await Promise.allSettled(Array.from(this.heldLines.values(), async (line) => line.complete()));
   }
 
-  addLineHolder(owner: object, holder: LineHolder): void {
-    this.lineHolders ??= new Map();
-    this.lineHolders.set(owner, holder);
+  addHeldLine(owner: object, line: HeldLine): void {
+    this.heldLines ??= new Map();
+    this.heldLines.set(owner, line);
   }
 
-  removeLineHolder(owner: object): void {
-    this.lineHolders?.delete(owner);
+  removeHeldLine(owner: object): void {
+    this.heldLines?.delete(owner);
   }
 
   /** Resolves when a condition holds or the mirror is over; rejects after `deadline` milliseconds. */

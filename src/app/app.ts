@@ -147,6 +147,12 @@ export async function startApp(options: AppOptions = {}): Promise<App> {
   const applyReload = async () => {
     const nextConfig = await configFor(options);
     const { server: next } = nextConfig;
+    // An empty file is often one that is being written, or a pipe that has been read; its address is not the one in use.
+    if (tokens.areAsked && next.tokens.length === 0) {
+      throw createError('CONFIG_INVALID', {
+        reason: 'server.tokens is missing, and no longer requiring tokens takes effect only at the next start',
+      });
+    }
     const nextLinks = await linkOptions(next.links);
     const nextTls = next.tls === undefined ? undefined : await loadTls(next.tls);
     tokens.replace(next.tokens, nextLinks);

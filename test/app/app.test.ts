@@ -248,7 +248,7 @@ describe('an app that cannot start', () => {
       await app.reload();
       expect([await statusFor(app, 'alpha'), await statusFor(app, 'bravo')]).toEqual([401, 200]);
       // Neither an invalid file nor one without tokens turns access control off.
-      for (const text of ['server: [', 'server: {address: 0.0.0.0:0}']) {
+      for (const text of ['server: [', 'server: {address: 0.0.0.0:0}', '', 'server: {no_auth: true}']) {
         await writeFile(configFile, text);
         await expect(app.reload()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
       }

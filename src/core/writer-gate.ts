@@ -3,7 +3,8 @@
  * earlier writes that are still waiting.
  *
  * The gate is open and costs nothing unless a reader uses `block`. A reader that makes writers wait longer than the
- * deadline is disconnected, so that a dead reader cannot stop the stream (contract 7, 20).
+ * deadline is disconnected, so that a dead reader cannot stop the stream (contract 7, 20). A reader that has received
+ * everything that the log has saved is not the cause of the wait.
  */
 
 import { added, emptySet, removed } from './lazy-set.ts';
@@ -19,6 +20,8 @@ export interface BlockingReader {
   /** The lag in bytes, and the lag at which writers wait. */
   readonly lag: number;
   readonly allowedLag: number;
+  /** Bytes that it may receive now. */
+  readonly unread: number;
   disconnect(): void;
 }
 
@@ -31,7 +34,7 @@ export class WriterGate {
   private release: (() => void) | undefined;
   private abandoned = false;
   /** The log that must have room for written bytes, if any. */
-  log: Pick<StreamLog, 'hasRoom' | 'whenRoom'> | undefined;
+  log: Pick<StreamLog, 'hasRoom' | 'requireWritable' | 'whenRoom'> | undefined;
 
   constructor(rules: Pick<StreamRules, 'blockTimeout' | 'maxLag'>) {
     this.adopt(rules);
@@ -118,27 +121,38 @@ export class WriterGate {
         log.whenRoom(release);
       });
     }
-    if (this.abandoned || this.slowest() === undefined) return;
+    while (!this.abandoned && this.slowest() !== undefined) {
+      await this.slowestAdvances();
+      // While nothing can be saved, no reader can advance.
+      log?.requireWritable();
+    }
+  }
+
+  /** Waits for the readers, up to the deadline. Then those that had bytes to receive are disconnected. */
+  private async slowestAdvances(): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => {
-        for (let reader = this.slowest(); reader !== undefined; reader = this.slowest()) {
-          reader.disconnect();
-        }
-        this.release?.();
-      }, this.deadline);
-      this.release = () => {
+      const release = () => {
         clearTimeout(timer);
         this.release = undefined;
         resolve();
       };
+      const timer = setTimeout(() => {
+        for (const reader of this.readers) if (isFull(reader) && reader.unread > 0) reader.disconnect();
+        if (this.release === release) release();
+      }, this.deadline);
+      this.release = release;
     });
   }
 
   /** A reader that has reached its allowed lag, so that writers must wait for it. */
   private slowest(): BlockingReader | undefined {
     for (const reader of this.readers) {
-      if (reader.lag >= reader.allowedLag) return reader;
+      if (isFull(reader)) return reader;
     }
     return undefined;
   }
+}
+
+function isFull({ allowedLag, lag }: BlockingReader): boolean {
+  return lag >= allowedLag;
 }

@@ -2,6 +2,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Reader, ReadRecord, Stream } from '../../src/core/index.ts';
+import type { RingStream, StreamLog } from '../../src/core/internal.ts';
 import { isStreamFSError } from '../../src/errors/index.ts';
 
 const encoder = new TextEncoder();
@@ -78,4 +79,41 @@ export async function codeOf(act: () => unknown): Promise<string> {
 export function collectGarbage(): void {
   setFlagsFromString('--expose-gc');
   runInNewContext('gc')();
+}
+
+/** Attaches a log that saves only when told to, and cannot be written once it has a fault. */
+export function attachSlowLog(stream: RingStream): { save(to?: number): void; fault: Error | undefined } {
+  let saved = stream.writtenEnd;
+  const state = {
+    fault: undefined as Error | undefined,
+    save(to = stream.writtenEnd) {
+      saved = to;
+      stream.logChanged();
+    },
+  };
+  const requireWritable = () => {
+    if (state.fault !== undefined) throw state.fault;
+  };
+  const log: StreamLog = {
+    history: { floor: 0, block: () => undefined, holeEnd: () => undefined, load: () => undefined, isHeld: () => false },
+    durability: 'written',
+    get saved() {
+      return saved;
+    },
+    get readable() {
+      return saved;
+    },
+    get isEndReadable() {
+      return saved === stream.writtenEnd;
+    },
+    hasRoom: true,
+    acceptsNow: () => true,
+    requireWritable,
+    requireRoom: requireWritable,
+    changed: () => undefined,
+    whenRoom: (wake) => wake(),
+    whenSaved: () => undefined,
+  };
+  stream.attachLog(log);
+  return state;
 }

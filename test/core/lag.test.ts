@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LAG_POLICIES, type LagPolicy } from '../../src/core/index.ts';
 import { RingStream } from '../../src/core/internal.ts';
 import { lagStrategyOf } from '../../src/core/lag/index.ts';
-import { append, bytesNow, codeOf, readNow, recordsNow, turn, until } from './helpers.ts';
+import { append, attachSlowLog, bytesNow, codeOf, readNow, recordsNow, turn, until } from './helpers.ts';
 
 const KB = 1024;
 const MB = 1024 * KB;
@@ -254,6 +254,20 @@ describe('the queue of drop-newest', () => {
 });
 
 describe('disconnect', () => {
+  it('contract 20, 107: bytes that a log has not saved yet are not the lag of a reader', async () => {
+    const s = stream('disconnect');
+    const log = attachSlowLog(s);
+    const reader = s.openReader();
+    append(s, '0123456789', 'abcdefghij', 'ABCDEFGHIJ');
+    log.save(20);
+    await turn();
+    expect(await readNow(reader)).toEqual(['0123456789', 'abcdefghij', '<caught-up 20>']);
+    append(s, 'klmnopqrst', 'KLMNOPQRST');
+    log.save();
+    await turn();
+    expect(reader.isClosed).toBe(true);
+  });
+
   it('contract 20: a reader is cut off at the end of the turn in which it fell too far behind, read or not', async () => {
     const errors: string[] = [];
     const s = stream('disconnect', {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type CursorReader, RingStream } from '../../src/core/internal.ts';
-import { append, bytesNow, bytesOf, codeOf, readNow, turn, until } from './helpers.ts';
+import { append, attachSlowLog, bytesNow, bytesOf, codeOf, readNow, turn, until } from './helpers.ts';
 
 const KB = 1024;
 const MB = 1024 * KB;
@@ -51,6 +51,47 @@ describe('block', () => {
     await until(() => write.done);
     expect(await readNow(reader)).toEqual(['0123456789', 'waits']);
     expect(reader).toMatchObject({ skippedBytes: 0, receivedBytes: 25 });
+  });
+
+  it('contract 20, 107: a reader that has received all that a slow log has saved is not disconnected, however long it takes', async () => {
+    const s = stream({ blockTimeout: 1000 });
+    const log = attachSlowLog(s);
+    const reader = s.openReader();
+    append(s, '0123456789', '0123456789');
+    const write = watch(s.write(bytesOf('waits')));
+    for (let n = 0; n < 5; n++) {
+      await turns();
+      vi.advanceTimersByTime(1000);
+    }
+    await turns();
+    expect(write.done).toBe(false);
+    expect(reader.isClosed).toBe(false);
+    log.save();
+    expect(await readNow(reader)).toEqual(['0123456789', '0123456789', '<caught-up 20>']);
+    await until(() => write.done);
+    expect(vi.getTimerCount()).toBe(0);
+    append(s, '01234567890123456789');
+    log.save();
+    const other = watch(s.write(bytesOf('waits for the reader')));
+    await turns();
+    vi.advanceTimersByTime(1000);
+    await until(() => other.done);
+    expect(reader.isClosed).toBe(true);
+  });
+
+  it('contract 20, 107: a writer that waits for a log that has failed gets its error', async () => {
+    const s = stream({ blockTimeout: 1000 });
+    const log = attachSlowLog(s);
+    const reader = s.openReader();
+    append(s, '0123456789', '0123456789');
+    const write = s.write(bytesOf('fails'));
+    log.fault = new Error('the disk has failed');
+    const failed = expect(write).rejects.toThrow('the disk has failed');
+    await turns();
+    vi.advanceTimersByTime(1000);
+    await failed;
+    expect(reader.isClosed).toBe(false);
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it('contract 4, 20: where no reader asks for it, a write does not wait', async () => {

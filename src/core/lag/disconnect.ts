@@ -8,8 +8,9 @@ export const disconnect: LagStrategy = {
   watchesStream: true,
   createQueue: () => undefined,
   resumeOffset: ({ allowedLag, stream }) => Math.max(stream.ring.floor, stream.endOffset - allowedLag),
+  // Bytes that a log has not saved yet are not the reader's lag.
   checkLag: (reader) => {
-    if (reader.lag > reader.allowedLag) reader.disconnect();
+    if (reader.unread > reader.allowedLag) reader.disconnect();
   },
   beforeEvict: () => undefined,
 };

@@ -16,8 +16,8 @@ import type { DropNewestQueue, QueueAccount } from './drop-newest-queue.ts';
 export interface LaggingReader {
   /** The offset of the next byte that the reader can receive. */
   readonly nextOffset: number;
-  /** The lag in bytes, and its limit. */
-  readonly lag: number;
+  /** Bytes that the reader may receive now, and their limit. */
+  readonly unread: number;
   readonly allowedLag: number;
   /** The queue that the strategy created for the reader, if any. */
   readonly queue: DropNewestQueue | undefined;

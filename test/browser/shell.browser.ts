@@ -50,9 +50,15 @@ describe.runIf(hasBrowser)('the page', () => {
       await page.getByRole('alert').filter({ hasText: said }).waitFor();
     }
     await page.getByRole('textbox', { name: 'Token' }).fill('not-the-token');
+    await page.evaluate(`new MutationObserver((_, observer) => {
+      if (!document.body.textContent.includes('does not know the token')) return;
+      observer.disconnect();
+      globalThis.fieldAtRefusal = document.activeElement.getAttribute('name');
+    }).observe(document.body, { childList: true, subtree: true })`);
     await page.keyboard.press('Enter');
     await page.getByText('does not know the token').waitFor();
-    // The user can type at once.
+    // The user can type at once: the field has the focus before it is painted.
+    expect(await page.evaluate('fieldAtRefusal')).toBe('token');
     await page.keyboard.type(TOKEN);
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: /^Streams/ }).waitFor();

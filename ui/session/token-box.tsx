@@ -1,5 +1,5 @@
 /** Prompts for a token if the server requires one. */
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Failure } from '../failure.tsx';
 import { giveToken, token } from './token.ts';
 
@@ -10,8 +10,9 @@ const REFUSED = 'The server does not know the token that was given. It may be mi
 export function TokenBox() {
   const input = useRef<HTMLInputElement>(null);
   const [problem, setProblem] = useState(token.value === undefined ? undefined : REFUSED);
-  // Browsers apply `autofocus` once per page, and this is shown again after a refused token.
-  useEffect(() => input.current?.focus(), []);
+  // Browsers apply `autofocus` once per page, and this is shown again after a refused token. Before it is painted, so
+  // that no key is lost.
+  useLayoutEffect(() => input.current?.focus(), []);
   const submit = (event: Event) => {
     event.preventDefault();
     const value = input.current?.value.trim() ?? '';

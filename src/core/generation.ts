@@ -5,13 +5,12 @@
  * short.
  */
 const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-const PROCESS_DIGITS = 5;
 
 /** Scratch memory, filled for each generation. */
 const random = new Uint32Array(2);
 
 /** The prefix of all generations of this process; other processes, such as its predecessor, have another. */
-const PROCESS = encode(crypto.getRandomValues(random)[0]!, PROCESS_DIGITS);
+const PROCESS = encode(crypto.getRandomValues(random)[0]!, 5);
 
 /** A new generation, unlikely ever to repeat on any server: 29 random bits of the process, 41 of the stream. */
 export function newGeneration(): string {

@@ -57,7 +57,7 @@ export class WriterGate {
 
   /** Whether a write can proceed without waiting. */
   get isOpen(): boolean {
-    return this.queue === undefined && (this.readers.size === 0 || this.slowest() === undefined);
+    return this.queue === undefined && (this.readers.size === 0 || !this.hasFullReader);
   }
 
   /** Bytes to keep beyond the allowed lag, because writers check the lag before a portion, not within it. */
@@ -77,7 +77,7 @@ export class WriterGate {
 
   /** Makes waiting writers check again. */
   roomMade(): void {
-    if (this.release !== undefined && this.slowest() === undefined) this.release();
+    if (this.release !== undefined && !this.hasFullReader) this.release();
   }
 
   /** The stream has ended: releases all waiting writers. Their appends fail. */
@@ -121,15 +121,15 @@ export class WriterGate {
         log.whenRoom(release);
       });
     }
-    while (!this.abandoned && this.slowest() !== undefined) {
-      await this.slowestAdvances();
+    while (!this.abandoned && this.hasFullReader) {
+      await this.whenReadersAdvance();
       // While nothing can be saved, no reader can advance.
       log?.requireWritable();
     }
   }
 
   /** Waits for the readers, up to the deadline. Then those that had bytes to receive are disconnected. */
-  private async slowestAdvances(): Promise<void> {
+  private async whenReadersAdvance(): Promise<void> {
     await new Promise<void>((resolve) => {
       const release = () => {
         clearTimeout(timer);
@@ -144,12 +144,10 @@ export class WriterGate {
     });
   }
 
-  /** A reader that has reached its allowed lag, so that writers must wait for it. */
-  private slowest(): BlockingReader | undefined {
-    for (const reader of this.readers) {
-      if (isFull(reader)) return reader;
-    }
-    return undefined;
+  /** Whether a reader has reached its allowed lag, so that writers must wait for it. */
+  private get hasFullReader(): boolean {
+    for (const reader of this.readers) if (isFull(reader)) return true;
+    return false;
   }
 }
 

@@ -3,7 +3,7 @@ import { namesIn, type OpenedLog, recoverAndReport } from './check.ts';
 import { readWhole } from './disk.ts';
 import { FilePool } from './file-pool.ts';
 import type { KnownStream } from './known-stream.ts';
-import { DATA_DIRECTORY, JOURNAL_DIRECTORY, journalOf, STATE_FILE, segmentOf, segmentOfPath } from './layout.ts';
+import { DATA_DIRECTORY, JOURNAL_DIRECTORY, journalOf, STATE_FILE, segmentOfPath } from './layout.ts';
 import { LogReader } from './log-reader.ts';
 import { type FoundRecord, HEADER_BYTES, RECORD, scanRecords } from './record.ts';
 import type { LogDamage } from './recovery.ts';
@@ -42,7 +42,7 @@ export async function* dumpLog({ disk, salt }: OpenedLog, path?: string): AsyncG
   const journals = (await pathsIn(JOURNAL_DIRECTORY)).filter((file) => journalOf(file) !== undefined);
   const segments = (await pathsIn(DATA_DIRECTORY)).filter((file) => segmentOfPath(file) !== undefined);
   for (const file of [STATE_FILE, ...journals, ...segments]) {
-    const segment = segmentOf(file.slice(DATA_DIRECTORY.length + 1));
+    const segment = segmentOfPath(file);
     if (path !== undefined && segment !== undefined && paths.get(segment.stream) !== path) continue;
     const content = (await readWhole(disk, file)) ?? Buffer.alloc(0);
     for await (const record of recordsOf(file, content, salt, file === journals.at(-1))) {
